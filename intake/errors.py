@@ -1,0 +1,111 @@
+"""The error tree.
+
+Every error that a person can meet stands here. ``str(error)`` is the sentence its reader sees:
+what is wrong and what to do next. No sentence quotes what a witness typed.
+"""
+
+from __future__ import annotations
+
+
+class IntakeError(Exception):
+    """The root: anything we refuse to do, with the sentence that says why."""
+
+
+# --- age files -------------------------------------------------------------------------------
+
+
+class AgeError(IntakeError):
+    """Something is wrong with an age file, a recipient or an identity."""
+
+
+class ArmorBroken(AgeError):
+    """The ASCII armor around an age file breaks its rules."""
+
+
+class HeaderBroken(AgeError):
+    """The header of an age file breaks the format's rules."""
+
+
+class HeaderForged(AgeError):
+    """The header's MAC does not fit the file key: the header was changed after sealing."""
+
+
+class PayloadBroken(AgeError):
+    """The payload was truncated, extended, reordered or changed."""
+
+
+class NotForUs(AgeError):
+    """The file is well formed, but none of the identities at hand opens it."""
+
+
+class WrongPassphrase(NotForUs):
+    """A passphrase-sealed file does not open with this passphrase."""
+
+
+class KeyMalformed(AgeError):
+    """A recipient or identity string is not one."""
+
+
+# --- documents of our own --------------------------------------------------------------------
+
+
+class DocumentMalformed(IntakeError):
+    """A JSON document of ours breaks the rules of its format."""
+
+
+# --- receipts --------------------------------------------------------------------------------
+
+
+class CodeMalformed(IntakeError):
+    """What was typed is not a receipt code."""
+
+
+# --- envelopes -------------------------------------------------------------------------------
+
+
+class EnvelopeBroken(IntakeError):
+    """An opened submission is not the zip it has to be, or lies about what it holds."""
+
+
+# --- manifests -------------------------------------------------------------------------------
+
+
+class ManifestRefused(IntakeError):
+    """A manifest, or a file of them, breaks a rule of acceptance."""
+
+
+class NoEpochInForce(IntakeError):
+    """No key is in force, so nothing may be taken."""
+
+
+# --- the server ------------------------------------------------------------------------------
+
+
+class SettingsMistaken(IntakeError):
+    """The settings file is missing, or something in it is wrong."""
+
+
+class StoreUnavailable(IntakeError):
+    """The database or the folder of blobs does not answer: nothing can be kept now."""
+
+
+class TooManyMessages(IntakeError):
+    """One code has reached the number of messages that may stand under it."""
+
+
+# --- bundles ---------------------------------------------------------------------------------
+
+
+class BundleBroken(IntakeError):
+    """A bundle on a stick is not whole, or not what it says."""
+
+
+# --- vaults ----------------------------------------------------------------------------------
+
+
+class VaultUnusable(IntakeError):
+    """A folder is not a vault, or cannot be used as one now."""
+
+
+class NotInVault(IntakeError):
+    """The vault holds no submission or key of that name."""

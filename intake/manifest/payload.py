@@ -1,0 +1,201 @@
+"""A manifest's bytes and the model, both ways. Field by field as in docs/formats.md."""
+
+from __future__ import annotations
+
+from intake import strict_json
+from intake.errors import DocumentMalformed
+from intake.manifest.model import (
+    Admin,
+    Epoch,
+    Manifest,
+    ReceiptParameters,
+    Recipient,
+    Role,
+    Root,
+    SigningKey,
+)
+from intake.strict_json import Fields, octets
+
+MANIFEST_FORMAT = "intake-manifest-1"
+ROOT_FORMAT = "intake-root-1"
+
+ED25519_SIZE = 32
+ML_DSA_65_SIZE = 1952
+SALT_SIZE = 32
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """Read a manifest's payload, whose signatures have been verified.
+
+    Raises:
+        DocumentMalformed: a field is missing, unknown, of the wrong type or out of range.
+    """
+    fields = Fields(strict_json.loads(data), "manifest")
+    _expect_format(fields, MANIFEST_FORMAT)
+    manifest = Manifest(
+        organisation=fields.take("organisation", str),
+        version=fields.positive("version"),
+        issued=fields.day("issued"),
+        expires=fields.day("expires"),
+        previous=fields.optional("previous", str),
+        threshold=fields.positive("threshold"),
+        admins=fields.each("admins", _read_admin),
+        epochs=fields.each("epochs", _read_epoch),
+        revocations=fields.each("revocations", _read_text),
+        server=_read_optional_key(fields.optional("server", dict)),
+        vaults=fields.each("vaults", _read_admin),
+        acks_required=fields.positive("acks_required"),
+        receipt=_read_receipt(fields.take("receipt", dict)),
+    )
+    fields.end()
+    return manifest
+
+
+def serialise_manifest(manifest: Manifest) -> bytes:
+    """Write a manifest's payload: the bytes that are signed."""
+    return strict_json.dumps(
+        {
+            "format": MANIFEST_FORMAT,
+            "organisation": manifest.organisation,
+            "version": manifest.version,
+            "issued": manifest.issued.isoformat(),
+            "expires": manifest.expires.isoformat(),
+            "previous": manifest.previous,
+            "threshold": manifest.threshold,
+            "admins": [_write_admin(admin) for admin in manifest.admins],
+            "epochs": [_write_epoch(epoch) for epoch in manifest.epochs],
+            "revocations": list(manifest.revocations),
+            "server": None if manifest.server is None else _write_key(manifest.server),
+            "vaults": [_write_admin(vault) for vault in manifest.vaults],
+            "acks_required": manifest.acks_required,
+            "receipt": {
+                "salt": octets(manifest.receipt.salt),
+                "argon2id": {
+                    "memory_kib": manifest.receipt.memory_kib,
+                    "iterations": manifest.receipt.iterations,
+                    "lanes": manifest.receipt.lanes,
+                },
+            },
+        }
+    )
+
+
+def parse_root(data: bytes) -> Root:
+    """Read ``root.pub``.
+
+    Raises:
+        DocumentMalformed: it is not one.
+    """
+    fields = Fields(strict_json.loads(data), "root file")
+    _expect_format(fields, ROOT_FORMAT)
+    root = Root(
+        organisation=fields.take("organisation", str),
+        threshold=fields.positive("threshold"),
+        admins=fields.each("admins", _read_admin),
+    )
+    fields.end()
+    return root
+
+
+def serialise_root(root: Root) -> bytes:
+    """Write ``root.pub``."""
+    return strict_json.dumps(
+        {
+            "format": ROOT_FORMAT,
+            "organisation": root.organisation,
+            "threshold": root.threshold,
+            "admins": [_write_admin(admin) for admin in root.admins],
+        }
+    )
+
+
+def _expect_format(fields: Fields, expected: str) -> None:
+    if fields.take("format", str) != expected:
+        raise DocumentMalformed(f"The file is not in the format {expected}; update the program.")
+
+
+def _read_text(element: object) -> str:
+    if not isinstance(element, str):
+        raise DocumentMalformed("A revocation in the manifest is no text.")
+    return element
+
+
+def _read_key(fields: Fields) -> SigningKey:
+    return SigningKey(
+        ed25519=fields.octets("ed25519", ED25519_SIZE),
+        ml_dsa_65=fields.octets("ml-dsa-65", ML_DSA_65_SIZE),
+    )
+
+
+def _read_optional_key(element: object) -> SigningKey | None:
+    if element is None:
+        return None
+    fields = Fields(element, "server's key")
+    key = _read_key(fields)
+    fields.end()
+    return key
+
+
+def _write_key(key: SigningKey) -> dict[str, object]:
+    return {"ed25519": octets(key.ed25519), "ml-dsa-65": octets(key.ml_dsa_65)}
+
+
+def _read_admin(element: object) -> Admin:
+    fields = Fields(element, "signer")
+    admin = Admin(name=fields.take("name", str), key=_read_key(fields))
+    fields.end()
+    return admin
+
+
+def _write_admin(admin: Admin) -> dict[str, object]:
+    return {"name": admin.name, **_write_key(admin.key)}
+
+
+def _read_epoch(element: object) -> Epoch:
+    fields = Fields(element, "epoch")
+    epoch = Epoch(
+        id=fields.take("id", str),
+        begins=fields.day("begins"),
+        ends=fields.day("ends"),
+        recipients=fields.each("recipients", _read_recipient),
+    )
+    fields.end()
+    return epoch
+
+
+def _write_epoch(epoch: Epoch) -> dict[str, object]:
+    return {
+        "id": epoch.id,
+        "begins": epoch.begins.isoformat(),
+        "ends": epoch.ends.isoformat(),
+        "recipients": [
+            {"name": r.name, "role": r.role.value, "recipient": r.recipient}
+            for r in epoch.recipients
+        ],
+    }
+
+
+def _read_recipient(element: object) -> Recipient:
+    fields = Fields(element, "recipient")
+    name = fields.take("name", str)
+    role = fields.take("role", str)
+    recipient = fields.take("recipient", str)
+    fields.end()
+    if role not in {r.value for r in Role}:
+        raise DocumentMalformed("A recipient of the manifest has a role that we do not know.")
+    return Recipient(name=name, role=Role(role), recipient=recipient)
+
+
+def _read_receipt(element: object) -> ReceiptParameters:
+    fields = Fields(element, "receipt's parameters")
+    salt = fields.octets("salt", SALT_SIZE)
+    argon2id = Fields(fields.take("argon2id", dict), "Argon2id parameters")
+    parameters = ReceiptParameters(
+        salt=salt,
+        memory_kib=argon2id.positive("memory_kib"),
+        iterations=argon2id.positive("iterations"),
+        lanes=argon2id.positive("lanes"),
+    )
+    argon2id.end()
+    fields.end()
+    return parameters

@@ -1,0 +1,90 @@
+"""The catalogue: what a vault knows of its submissions without opening each one.
+
+It is sealed to the vault's own recipient like the submissions, and can be lost: all but the day,
+the hash on arrival and the status stands in the submissions too.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+
+from intake.age.opening.hybrid import HybridIdentity
+from intake.age.opening.open import open_bytes
+from intake.age.sealing.seal import seal_bytes
+from intake.durable import write_file
+from intake.errors import AgeError, VaultUnusable
+
+_FORMAT = "intake-catalogue-1"
+
+
+class Status(Enum):
+    """What has become of a submission in this vault."""
+
+    UNREAD = "unread"
+    READ = "read"
+    #: It opens with our key, but what is inside breaks the format.
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One submission.
+
+    ``day`` is the day it was received, ``received_sha256`` the hash (hex) of the sealed file as
+    the bundle brought it; both are ``None`` where the catalogue was lost.
+    """
+
+    id: str
+    epoch: str
+    day: dt.date | None
+    status: Status
+    attachments: int
+    language: str
+    received_sha256: str | None
+
+    def to_json(self) -> dict[str, object]:
+        """Return the entry as JSON's objects."""
+        day = None if self.day is None else self.day.isoformat()
+        return {**asdict(self), "day": day, "status": self.status.value}
+
+
+def load(path: Path, identity: HybridIdentity) -> dict[str, Entry]:
+    """Read the catalogue: entries by id; empty where there is none.
+
+    Raises:
+        VaultUnusable: it is damaged.
+    """
+    if not path.exists():
+        return {}
+    try:
+        document = json.loads(open_bytes(path.read_bytes(), [identity]))
+        return {fields["id"]: _entry(fields) for fields in document["entries"]}
+    except (AgeError, ValueError, KeyError, TypeError) as error:
+        raise VaultUnusable(
+            f"{path} is damaged; remove it, and it is made again from the submissions."
+        ) from error
+
+
+def save(path: Path, identity: HybridIdentity, entries: Iterable[Entry]) -> None:
+    """Write the catalogue, sealed to the vault."""
+    document = {"format": _FORMAT, "entries": [entry.to_json() for entry in entries]}
+    plaintext = json.dumps(document, ensure_ascii=False).encode("utf-8")
+    write_file(path, seal_bytes(plaintext, [identity.recipient()]))
+
+
+def _entry(fields: dict[str, object]) -> Entry:
+    day, received = fields["day"], fields["received_sha256"]
+    return Entry(
+        id=str(fields["id"]),
+        epoch=str(fields["epoch"]),
+        day=None if day is None else dt.date.fromisoformat(str(day)),
+        status=Status(fields["status"]),
+        attachments=int(str(fields["attachments"])),
+        language=str(fields["language"]),
+        received_sha256=None if received is None else str(received),
+    )

@@ -1,0 +1,96 @@
+"""A whole working set in one folder, to try everything: ``intake demo``.
+
+The offline half runs as its own programs, as it would on its own machine: this half of the code
+cannot reach it in any other way.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from intake.durable import write_file
+from intake.errors import SettingsMistaken
+
+PASSPHRASE = "demo"  # noqa: S105  # printed for everybody to see: nothing here is secret
+_ORGANISATION = "Demo"
+_EPOCHS = "12"
+#: A demo's passphrase is known to all: there is nothing to slow down.
+_WORK_FACTOR = "12"
+
+
+def make_demo(folder: Path, port: int, today: dt.date) -> Path:
+    """Make the demo in ``folder`` unless it is there, and return its settings file.
+
+    Raises:
+        SettingsMistaken: the offline half is not installed, or the folder is in use.
+    """
+    settings = folder / "intake.toml"
+    if not settings.exists():
+        if folder.exists() and any(folder.iterdir()):
+            raise SettingsMistaken(f"{folder} is not empty; name another with --dir.")
+        if importlib.util.find_spec("intake.offline.cli") is None:
+            raise SettingsMistaken("The demo needs both halves: pip install '.[server,offline]'.")
+        _make(folder, today)
+    write_file(settings, _settings(port).encode("utf-8"))
+    return settings
+
+
+def _make(folder: Path, today: dt.date) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    secret = folder / "passphrase"
+    write_file(secret, (PASSPHRASE + "\n").encode())
+    review = ("intake.offline.cli", "--vault", str(folder / "offline"))
+    keys = ("intake.offline.keys_cli", "--home", str(folder / "admin"))
+    recipients = folder / "recipients.json"
+    out = ("--out", str(recipients))
+    for program, *arguments in (
+        (*review, "init", "--work-factor", _WORK_FACTOR),
+        (*review, "keys", "new", "--from", today.isoformat(), "--count", _EPOCHS, *out),
+        (*keys, "init", "--organisation", _ORGANISATION, "--work-factor", _WORK_FACTOR),
+        (*keys, "add-recipients", str(recipients)),
+        (*keys, "sign"),
+    ):
+        _run(program, arguments, secret)
+    (folder / "keys").mkdir()
+    for name in ("root.pub", "manifest.json"):
+        shutil.copyfile(folder / "admin" / name, folder / "keys" / name)
+    (folder / "state").mkdir(mode=0o700)
+
+
+def _run(program: str, arguments: list[str], secret: Path) -> None:
+    """Run a program of the offline half as its own process."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"from {program} import main; main()", *arguments],
+        env={**os.environ, "INTAKE_PASSPHRASE_FILE": str(secret)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SettingsMistaken(f"The demo could not be made. {done.stderr.strip()}")
+
+
+def _settings(port: int) -> str:
+    return f"""\
+# Made by 'intake demo'. The passphrase of everything here is "{PASSPHRASE}": keep nothing in it.
+
+[server]
+listen = "127.0.0.1:{port}"
+hosts = ["127.0.0.1", "localhost"]
+
+[keys]
+root = "keys/root.pub"
+manifest = "keys/manifest.json"
+
+[store]
+state = "state"
+
+[pages]
+organisation = "{_ORGANISATION}"
+"""

@@ -1,0 +1,145 @@
+"""Seal a form as it arrives: account, attachments and what a reply needs, into one age file.
+
+This module, and all that it can import, can seal and cannot open.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from intake.age.sealing.hybrid import HybridRecipient
+from intake.age.sealing.seal import SealingWriter
+from intake.envelope.account import AccountRecord, Attachment
+from intake.envelope.identity import seal_identity
+from intake.envelope.writer import EnvelopeWriter
+from intake.online.keys_in_force import InForce
+from intake.online.receiving import ArrivingFile
+from intake.online.refusal import Reason, Refusal
+from intake.online.store.submissions import Arrival, Outcome, Store
+from intake.receipt.code import Code
+from intake.receipt.derivation import derive
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a witness wrote: valid Unicode, LF line ends."""
+
+    language: str
+    account: str
+    #: Fields in which something was no valid Unicode and was replaced.
+    repaired: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a receipt may tell: how much arrived."""
+
+    outcome: Outcome
+    characters: int
+    #: Sizes of the attachments in bytes.
+    attachments: tuple[int, ...]
+
+
+class Sealing:
+    """One submission being sealed under the keys that were in force when it began."""
+
+    def __init__(self, store: Store, in_force: InForce) -> None:
+        """Begin a draft in ``store``.
+
+        Raises:
+            StoreUnavailable: it cannot be kept.
+        """
+        self._store = store
+        self._in_force = in_force
+        self._draft = store.draft()
+        try:
+            self._writer = SealingWriter(self._draft.write, in_force.reviewers)
+            self._envelope = EnvelopeWriter(self._writer)
+        except BaseException:
+            self._draft.discard()
+            raise
+        self._attachments: list[Attachment] = []
+
+    def attach(self, file: ArrivingFile, *, room: int) -> int:
+        """Seal a file while it arrives and return its size in bytes.
+
+        Raises:
+            Refusal: it is larger than ``room``, malformed or cut short.
+            StoreUnavailable: it cannot be kept.
+        """
+        size = 0
+        with self._envelope.attachment() as attachment:
+            for chunk in file.chunks:
+                size += len(chunk)
+                if size > room:
+                    raise Refusal(Reason.TOO_LARGE)
+                attachment.write(chunk)
+        stored = attachment.stored()
+        self._attachments.append(
+            Attachment(stored.member, file.name, file.type, stored.size, stored.sha256)
+        )
+        return size
+
+    def commit(self, words: Words, code: Code, *, today: dt.date) -> Taken:
+        """Seal the words, close the file and commit it.
+
+        Raises:
+            StoreUnavailable, TooManyMessages: it is not kept.
+        """
+        manifest, epoch = self._in_force.manifest, self._in_force.epoch
+        keys = derive(code, manifest.receipt)
+        text = words.account.encode("utf-8")
+        record = AccountRecord(
+            language=words.language,
+            account_bytes=len(text),
+            repaired=words.repaired,
+            attachments=tuple(self._attachments),
+            manifest_version=manifest.version,
+            epoch=epoch.id,
+            reply_to=str(HybridRecipient.from_seed(keys.reply_seed)),
+            reply_key=keys.reply_key.reveal().hex(),
+        )
+        size = self._envelope.finish(
+            account_text=text,
+            identity=seal_identity({}, self._in_force.custodians),
+            account_json=record.to_bytes(),
+        )
+        arrival = Arrival(
+            address=keys.submission_address,
+            sameness=keys.sameness(_everything_sent(text, self._attachments)),
+            epoch=epoch.id,
+            manifest_version=manifest.version,
+            day=today,
+            size=size,
+        )
+        outcome = self._store.commit(self._draft, arrival)
+        sizes = tuple(attachment.size for attachment in self._attachments)
+        return Taken(outcome, len(words.account), sizes)
+
+    def abandon(self) -> None:
+        """Leave nothing behind. Does nothing to what was committed."""
+        self._envelope.abandon()
+        self._draft.discard()
+
+
+@contextmanager
+def sealing(store: Store, in_force: InForce) -> Iterator[Sealing]:
+    """Begin a submission; whatever fails before it is committed leaves nothing behind."""
+    submission = Sealing(store, in_force)
+    try:
+        yield submission
+    except BaseException:
+        submission.abandon()
+        raise
+
+
+def _everything_sent(text: bytes, attachments: Iterable[Attachment]) -> Iterator[bytes]:
+    """Yield what makes two submissions the same: every field and every file, in order."""
+    yield text
+    for attachment in attachments:
+        yield attachment.name.encode("utf-8")
+        yield attachment.type.encode("utf-8")
+        yield bytes.fromhex(attachment.sha256)

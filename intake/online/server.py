@@ -1,0 +1,106 @@
+"""The production server: gunicorn with threads, told to write nothing down.
+
+gunicorn hands each body to the application as it arrives and buffers it neither on disk nor whole
+in memory (docs/decisions/0003-server.md). A thread waits for each slow upload, so there are many;
+a socket that stays silent gives its thread back.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import struct
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.config import Config
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from intake.online import private_logging
+from intake.online.deployment import Deployment
+from intake.online.settings import Settings
+from intake.online.witness.app import create_app
+
+#: How long a connection may stay silent, in seconds, before its thread is taken back. A phone on a
+#: bad line can lose its carrier for a while; two minutes without a single byte is a dead line.
+SILENCE_SECONDS = 120
+
+#: How long requests under way may go on when the server is stopped, in seconds.
+FAREWELL_SECONDS = 60
+
+
+class PatientWorker(ThreadWorker):
+    """gunicorn's threaded worker, whose sockets do not wait forever."""
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Bound the silence on a socket before a thread begins to wait on it."""
+        timeout = struct.pack("ll", SILENCE_SECONDS, 0)
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+        super().enqueue_req(conn)
+
+
+class PrivateLog:
+    """What gunicorn logs to. Its own records quote addresses and paths, so almost none are kept."""
+
+    def __init__(self, _config: Config) -> None:
+        """Take gunicorn's configuration, and need nothing of it."""
+        self.error_log = self.access_log = logging.getLogger("gunicorn")
+
+    def critical(self, *_args: Any, **_kwargs: Any) -> None:
+        """Say that something failed."""
+        self.error_log.critical("the server failed", exc_info=True)
+
+    error = exception = critical
+
+    def ignore(self, *_args: Any, **_kwargs: Any) -> None:
+        """Write nothing."""
+
+    warning = info = debug = log = access = ignore
+    reopen_files = close_on_exec = ignore
+
+
+class Server(BaseApplication):
+    """gunicorn, configured by a deployment's settings and by nothing else."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Serve the deployment of ``settings``."""
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Configure gunicorn; its command line, environment and files are not looked at."""
+        for name, value in {
+            "bind": self._settings.listen,
+            "workers": self._settings.workers,
+            "threads": self._settings.threads,
+            "worker_connections": 4 * self._settings.threads,
+            "worker_class": PatientWorker,
+            "logger_class": PrivateLog,
+            "timeout": 0,
+            "graceful_timeout": FAREWELL_SECONDS,
+            "keepalive": 15,
+            "limit_request_fields": 64,
+            "forwarded_allow_ips": "",
+            "umask": 0o077,
+            "proc_name": "intake",
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """Make the application, in each worker after it was forked."""
+        private_logging.configure()
+        return create_app(Deployment.open(self._settings))
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop.
+
+    Raises:
+        StoreUnavailable, ManifestRefused, DocumentMalformed: the deployment cannot be used.
+    """
+    private_logging.configure()
+    # Open everything once here, so that what is wrong is said once and plainly, and sweep away
+    # what a killed server left behind before the first request.
+    Deployment.open(settings).store.sweep()
+    Server(settings).run()

@@ -1,0 +1,128 @@
+"""The application factory of the witness's pages."""
+
+from __future__ import annotations
+
+import logging
+from gettext import NullTranslations
+from http import HTTPStatus
+from pathlib import Path
+
+from flask import Flask, Response, g, make_response, render_template, request, url_for
+from jinja2 import FileSystemLoader, StrictUndefined
+from werkzeug.exceptions import HTTPException
+
+from intake.online.deployment import Deployment
+from intake.online.witness import languages, pages
+from intake.online.witness.foreign import foreign
+from intake.online.witness.guards import AnswerHeaders
+from intake.online.witness.submit import SubmitPage
+from intake.online.witness.visit import SealedVisits
+
+_LOG = logging.getLogger(__name__)
+
+
+def template_folder() -> Path:
+    """Return the root of the witness's templates: beside the package, or in its wheel."""
+    package = Path(__file__).parents[2]
+    in_wheel = package / "templates" / "witness"
+    return in_wheel if in_wheel.exists() else package.parent / "templates" / "witness"
+
+
+def create_app(deployment: Deployment) -> Flask:
+    """Make the application that serves one deployment to its witnesses."""
+    settings = deployment.settings
+    app = Flask("intake", static_folder=None, template_folder=str(template_folder()))
+    app.config.update(
+        SECRET_KEY=deployment.server_keys.csrf.reveal(),
+        # A token lasts as long as its visit: some people write for hours.
+        WTF_CSRF_TIME_LIMIT=None,
+        TRUSTED_HOSTS=list(settings.hosts) or None,
+        PROPAGATE_EXCEPTIONS=False,
+    )
+    app.session_interface = SealedVisits(deployment.server_keys.visit, https=settings.https)
+    style = (template_folder() / "style.css").read_text(encoding="utf-8")
+    _prepare_templates(app, style, settings.organisation)
+    _add_pages(app, deployment)
+    app.before_request(_choose_language)
+    app.after_request(AnswerHeaders(style=style, https=settings.https).add)
+    app.register_error_handler(HTTPException, _error_page)
+    app.register_error_handler(Exception, _unexpected)
+    return app
+
+
+def _prepare_templates(app: Flask, style: str, organisation: str) -> None:
+    translations = languages.load_translations()
+    environment = app.jinja_env
+    environment.loader = FileSystemLoader(template_folder())
+    environment.undefined = StrictUndefined
+    environment.trim_blocks = environment.lstrip_blocks = True
+    environment.add_extension("jinja2.ext.i18n")
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]  # set by the extension
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        lambda message: _current(translations).gettext(message),  # each request's own
+        lambda one, many, n: _current(translations).ngettext(one, many, n),
+        newstyle=True,
+    )
+    environment.filters["foreign"] = foreign
+    environment.globals.update(
+        style=style,
+        organisation=organisation,
+        languages=languages.LANGUAGES,
+        same_page=_same_page,
+        in_digits=lambda value: languages.in_digits(str(value), g.language),
+    )
+
+
+def _current(translations: dict[str, NullTranslations]) -> NullTranslations:
+    return translations[g.language.tag]
+
+
+def _add_pages(app: Flask, deployment: Deployment) -> None:
+    tags = ",".join(languages.BY_TAG)
+    prefix = f"/<any({tags}):lang>"
+    app.add_url_rule("/", view_func=pages.ChooseLanguage.as_view("choose_language"))
+    app.add_url_rule(f"{prefix}/", view_func=pages.FrontPage.as_view("front"))
+    for path, page in (
+        ("submit", SubmitPage),
+        ("receipt", pages.ReceiptPage),
+        ("keys", pages.KeysPage),
+        ("leave", pages.LeavePage),
+    ):
+        app.add_url_rule(f"{prefix}/{path}", view_func=page.as_view(path, deployment))
+    app.add_url_rule(
+        "/keys/manifest.json", view_func=pages.ManifestFile.as_view("manifest", deployment)
+    )
+    app.add_url_rule(
+        "/keys/recipients.txt", view_func=pages.RecipientsFile.as_view("recipients", deployment)
+    )
+
+
+def _choose_language() -> None:
+    """Take the language out of the address, for every view and template."""
+    (request.view_args or {}).pop("lang", None)
+    first = request.path.split("/")[1]
+    g.language = languages.BY_TAG.get(first) or languages.choose(request.accept_languages)
+
+
+def _same_page(tag: str) -> str:
+    """Return the address of this page in another language."""
+    if request.endpoint is None or request.routing_exception is not None:
+        return url_for("front", lang=tag)
+    return url_for(request.endpoint, lang=tag)
+
+
+def _error_page(error: HTTPException) -> Response | HTTPException:
+    if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
+        return error
+    return _plain_error(error.code)
+
+
+def _unexpected(error: Exception) -> Response:
+    _LOG.error("a page failed", exc_info=error)
+    return _plain_error(HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _plain_error(status: int) -> Response:
+    if "language" not in g:  # the request failed before its language was chosen
+        _choose_language()
+    return make_response(render_template("error.html", status=status), status)

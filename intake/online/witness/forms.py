@@ -1,0 +1,88 @@
+"""The form of an account, and how it is judged before any file is read."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+
+from flask import session
+from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
+from wtforms import HiddenField, MultipleFileField, TextAreaField
+
+from intake.errors import CodeMalformed
+from intake.online.refusal import Reason, Refusal
+from intake.online.sealing import Words
+from intake.receipt.code import Code
+from intake.secret import Secret
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+class AccountForm(FlaskForm):
+    """What a witness sends. The code was made when the form was served, and stays on a retry."""
+
+    code = HiddenField()
+    code_mac = HiddenField()
+    account = TextAreaField()
+    attachments = MultipleFileField()
+
+
+class CodeStamp:
+    """The server's mark on the codes it hands out, so that nobody brings a code of their own."""
+
+    def __init__(self, key: Secret) -> None:
+        """Mark with ``key`` (32 bytes)."""
+        self._key = key
+
+    def mark(self, code: Code) -> str:
+        """Return the HMAC-SHA256 (hex) of a code."""
+        return hmac.digest(self._key.reveal(), code.secret().reveal(), "sha256").hex()
+
+    def check(self, digits: str, mark: str) -> Code:
+        """Return the code, if the mark is ours.
+
+        Raises:
+            Refusal: it is not.
+        """
+        try:
+            code = Code(digits)
+        except CodeMalformed as error:
+            raise Refusal(Reason.WRONG_CODE) from error
+        if not hmac.compare_digest(self.mark(code).encode(), mark.encode()):
+            raise Refusal(Reason.WRONG_CODE)
+        return code
+
+
+def bind(fields: Sequence[tuple[str, bytes]]) -> tuple[AccountForm, tuple[str, ...]]:
+    """Return the form holding ``fields``, and the names of those that were repaired.
+
+    Text becomes valid Unicode (what is not becomes U+FFFD) with LF line ends.
+    """
+    repaired = []
+    values: MultiDict[str, str] = MultiDict()
+    for name, data in fields:
+        text = data.decode("utf-8", errors="replace")
+        if text.encode("utf-8") != data:
+            repaired.append(name)
+        values.add(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+    return AccountForm(formdata=values), tuple(dict.fromkeys(repaired))
+
+
+def judge(form: AccountForm, stamp: CodeStamp, *, account_characters: int) -> Code:
+    """Judge what was typed, and return the code it came with.
+
+    Raises:
+        Refusal: the token, the code or the length is wrong.
+    """
+    if not form.validate():
+        raise Refusal(Reason.WRONG_TOKEN if "csrf_token" in session else Reason.NO_COOKIE)
+    code = stamp.check(form.code.data or "", form.code_mac.data or "")
+    if len(form.account.data or "") > account_characters:
+        raise Refusal(Reason.ACCOUNT_TOO_LONG)
+    return code
+
+
+def words(form: AccountForm, repaired: tuple[str, ...], *, language: str) -> Words:
+    """Return what was written, as it is to be sealed."""
+    return Words(language=language, account=form.account.data or "", repaired=repaired)

@@ -1,0 +1,171 @@
+"""``/submit``: the form, and taking what it sends.
+
+headers judged -> fields read and judged -> files sealed as they arrive -> committed -> 303
+"""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Response, g, make_response, redirect, render_template, request, session, url_for
+from flask.views import MethodView
+from flask_wtf.csrf import generate_csrf
+from werkzeug.http import parse_options_header
+from werkzeug.wrappers import Response as BaseResponse
+
+from intake.errors import (
+    DocumentMalformed,
+    ManifestRefused,
+    NoEpochInForce,
+    StoreUnavailable,
+    TooManyMessages,
+)
+from intake.online.deployment import Deployment
+from intake.online.keys_in_force import InForce
+from intake.online.receiving import ArrivingForm, Body
+from intake.online.refusal import Reason, Refusal
+from intake.online.sealing import Sealing, Taken, sealing
+from intake.online.witness.answers import answer_then_drain
+from intake.online.witness.forms import AccountForm, CodeStamp, bind, judge, words
+from intake.online.witness.guards import refuse_foreign_posts
+from intake.online.witness.pages import RECEIPT_SECONDS
+from intake.receipt.code import Code
+
+_LOG = logging.getLogger(__name__)
+
+#: A character takes at most four bytes, and line ends arrive as two characters: an account of the
+#: permitted length always fits, and one that is too long usually comes back whole.
+_BYTES_PER_CHARACTER = 8
+#: Room for the fields beside the account.
+_OTHER_FIELDS = 1024 * 1024
+
+
+class SubmitPage(MethodView):
+    """The form (GET) and what it sends (POST)."""
+
+    init_every_request = False
+
+    def __init__(self, deployment: Deployment) -> None:
+        """Take submissions for ``deployment``."""
+        self._deployment = deployment
+        self._limits = deployment.settings.limits
+        self._stamp = CodeStamp(deployment.server_keys.code_mac)
+
+    def get(self) -> str | tuple[str, int]:
+        """Show an empty form, or say that nothing can be taken now."""
+        try:
+            self._in_force()
+        except Refusal as refusal:
+            return self._form_page("", Code.generate(), refusal), refusal.reason.status
+        return self._form_page("", Code.generate(), None)
+
+    def post(self) -> BaseResponse:
+        """Take a submission and go on to its receipt, or show the form again and say why not."""
+        form: ArrivingForm | None = None
+        body: Body | None = None
+        try:
+            refuse_foreign_posts(request)
+            boundary, length = self._announced()
+            body = Body(request.environ["wsgi.input"].read, length)
+            form = ArrivingForm(body, boundary, fields_size=self._fields_size())
+            taken, code = self._take(form, length)
+        except Refusal as refusal:
+            return self._refused(refusal, form, body)
+        except (StoreUnavailable, TooManyMessages) as error:
+            _LOG.exception("nothing was kept")
+            reason = (
+                Reason.TOO_MANY_MESSAGES
+                if isinstance(error, TooManyMessages)
+                else Reason.CANNOT_KEEP
+            )
+            return self._refused(Refusal(reason), form, body)
+        except Exception:  # noqa: BLE001
+            # Whatever it was: the witness's words come back, and the log says only where.
+            _LOG.exception("a submission failed")
+            return self._refused(Refusal(Reason.CANNOT_KEEP), form, body)
+        session["receipt"] = {
+            "code": code.reveal(),
+            "until": int(self._deployment.clock()) + RECEIPT_SECONDS,
+            "characters": taken.characters,
+            "files": len(taken.attachments),
+        }
+        return redirect(url_for("receipt", lang=g.language.tag), 303)
+
+    def _announced(self) -> tuple[str, int]:
+        """Return the boundary and the length that the headers announce."""
+        kind, options = parse_options_header(request.headers.get("Content-Type", ""))
+        boundary = options.get("boundary", "")
+        if kind != "multipart/form-data" or not boundary:
+            raise Refusal(Reason.NO_FORM)
+        if request.content_length is None:
+            raise Refusal(Reason.NO_LENGTH)
+        return boundary, request.content_length
+
+    def _take(self, arriving: ArrivingForm, length: int) -> tuple[Taken, Code]:
+        arriving.read_fields()
+        form, repaired = bind(arriving.fields)
+        code = judge(form, self._stamp, account_characters=self._limits.account_characters)
+        if length > self._limits.submission + self._fields_size():
+            raise Refusal(Reason.TOO_LARGE)
+        with sealing(self._deployment.store, self._in_force()) as submission:
+            count = self._attach_all(arriving, submission, length)
+            if not count and not (form.account.data or "").strip():
+                raise Refusal(Reason.EMPTY)
+            taken = submission.commit(
+                words(form, repaired, language=g.language.tag),
+                code,
+                today=self._deployment.today(),
+            )
+        return taken, code
+
+    def _attach_all(self, arriving: ArrivingForm, submission: Sealing, length: int) -> int:
+        room = self._limits.submission
+        count = 0
+        for file in arriving.files("attachments"):
+            if (
+                not count
+                and self._deployment.store.free_bytes() - length < self._limits.disk_reserve
+            ):
+                raise Refusal(Reason.NO_ROOM_FOR_FILES)
+            count += 1
+            if count > self._limits.attachments:
+                raise Refusal(Reason.TOO_MANY_FILES)
+            room -= submission.attach(file, room=room)
+        return count
+
+    def _in_force(self) -> InForce:
+        try:
+            return self._deployment.keys.on(self._deployment.today())
+        except (ManifestRefused, DocumentMalformed, NoEpochInForce) as error:
+            _LOG.error("no account is taken: %s", error)  # a sentence of ours
+            raise Refusal(Reason.NO_KEYS) from error
+
+    def _refused(
+        self, refusal: Refusal, arriving: ArrivingForm | None, body: Body | None
+    ) -> Response:
+        """Show the form with every word that was read of it, then read on for a while."""
+        form, _ = bind([] if arriving is None else arriving.fields)
+        page = self._form_page(form.account.data or "", self._code_for(form), refusal)
+        response = make_response(page, refusal.reason.status)
+        return response if body is None else answer_then_drain(response, body)
+
+    def _form_page(self, account: str, code: Code, refusal: Refusal | None) -> str:
+        return render_template(
+            "submit.html",
+            account=account,
+            code=code.reveal(),
+            code_mac=self._stamp.mark(code),
+            csrf_token=generate_csrf(),
+            refusal=refusal,
+            limits=self._limits,
+        )
+
+    def _code_for(self, form: AccountForm) -> Code:
+        """Return the code the form came with, if it is ours, so that a retry stays the same."""
+        try:
+            return self._stamp.check(form.code.data or "", form.code_mac.data or "")
+        except Refusal:
+            return Code.generate()
+
+    def _fields_size(self) -> int:
+        return self._limits.account_characters * _BYTES_PER_CHARACTER + _OTHER_FIELDS

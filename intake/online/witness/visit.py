@@ -1,0 +1,89 @@
+"""The visit: everything the site knows of a browser, in one cookie that only the server can read.
+
+The cookie is sealed under a server key, always of one length, ``HttpOnly``, ``SameSite=Strict``,
+and gone when the browser closes. It carries the CSRF token and, for ten minutes after sending,
+what the receipt shows. Nothing of it is kept on the server.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from flask.sessions import SecureCookieSession, SessionInterface
+
+from intake.secret import Secret
+
+if TYPE_CHECKING:
+    from flask import Flask, Request, Response
+
+COOKIE = "visit"
+
+#: Every cookie's plaintext has this many bytes, so that its length tells nothing.
+_SIZE = 1024
+_NONCE_KEY_SIZE = 24
+_ONE_USE = bytes(12)
+
+
+class SealedVisits(SessionInterface):
+    """Flask's session, sealed. Each cookie is sealed under a key made for it alone."""
+
+    session_class = SecureCookieSession
+
+    def __init__(self, key: Secret, *, https: bool) -> None:
+        """Seal under ``key`` (32 bytes); ``https`` makes the cookie ``Secure``."""
+        self._key = key
+        self._https = https
+
+    def open_session(self, _app: Flask, request: Request) -> SecureCookieSession:
+        return SecureCookieSession(self._open(request.cookies.get(COOKIE, "")))
+
+    def save_session(
+        self,
+        _app: Flask,
+        session: SecureCookieSession,  # type: ignore[override]  # the one open_session makes
+        response: Response,
+    ) -> None:
+        if not session.modified:
+            return
+        if not session:
+            response.delete_cookie(
+                COOKIE, secure=self._https, httponly=True, samesite="Strict", path="/"
+            )
+            return
+        response.set_cookie(
+            COOKIE,
+            self._seal(dict(session)),
+            secure=self._https,
+            httponly=True,
+            samesite="Strict",
+            path="/",
+        )
+
+    def _seal(self, contents: dict[str, Any]) -> str:
+        plaintext = json.dumps(contents, separators=(",", ":")).encode("utf-8")
+        if len(plaintext) > _SIZE:
+            raise AssertionError("a visit outgrew its cookie")
+        nonce = os.urandom(_NONCE_KEY_SIZE)
+        sealed = self._cipher(nonce).encrypt(_ONE_USE, plaintext.ljust(_SIZE), None)
+        return base64.urlsafe_b64encode(nonce + sealed).decode("ascii")
+
+    def _open(self, cookie: str) -> dict[str, Any]:
+        try:
+            data = base64.urlsafe_b64decode(cookie)
+            nonce, sealed = data[:_NONCE_KEY_SIZE], data[_NONCE_KEY_SIZE:]
+            contents = json.loads(self._cipher(nonce).decrypt(_ONE_USE, sealed, None))
+        except (ValueError, InvalidTag):
+            return {}
+        return contents if isinstance(contents, dict) else {}
+
+    def _cipher(self, nonce: bytes) -> ChaCha20Poly1305:
+        # 24 random bytes choose a key of their own, so that no two cookies ever share one.
+        hkdf = HKDFExpand(algorithm=SHA256(), length=32, info=b"intake/visit/1/" + nonce)
+        return ChaCha20Poly1305(hkdf.derive(self._key.reveal()))
