@@ -9,6 +9,7 @@ import base64
 import binascii
 import datetime as dt
 import json
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -16,22 +17,29 @@ from intake.errors import DocumentMalformed
 
 T = TypeVar("T")
 
+#: JSON can spell half a surrogate pair, which no UTF-8 can write out again.
+_SPELT_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
 
 def loads(data: bytes) -> object:
     """Parse UTF-8 JSON.
 
     Raises:
-        DocumentMalformed: not UTF-8, not JSON, a duplicate key, a float, NaN or infinity.
+        DocumentMalformed: not UTF-8, not JSON, a duplicate key, a float, NaN or infinity, half a
+            surrogate pair.
     """
     try:
-        return json.loads(
+        document: object = json.loads(
             data.decode("utf-8"),
             object_pairs_hook=_no_duplicates,
             parse_float=_no_float,
             parse_constant=_no_float,
         )
+        if _SPELT_SURROGATE.search(data):
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise DocumentMalformed("The file is not JSON as we write it; fetch it again.") from error
+    return document
 
 
 def dumps(document: object) -> bytes:

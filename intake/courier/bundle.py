@@ -10,13 +10,16 @@ closed. Signatures are those of the server's key that the manifest names.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from intake import strict_json
 from intake.errors import BundleBroken, DocumentMalformed
 from intake.manifest import dsse
+from intake.manifest.model import EPOCH_ID
 from intake.strict_json import Fields
 
 BUNDLE_FORMAT = "intake-bundle-1"
@@ -29,6 +32,7 @@ MAX_LISTING_SIZE = 512 * 1024 * 1024
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_EPOCH = re.compile(EPOCH_ID)
 
 
 @dataclass(frozen=True)
@@ -87,17 +91,40 @@ def read_bundle(folder: Path) -> Bundle:
     """
     path = folder / LISTING
     try:
-        if path.stat().st_size > MAX_LISTING_SIZE:
-            raise BundleBroken(f"{path} is far larger than any listing; export again.")
-        data = path.read_bytes()
+        descriptor = open_regular(path)
+        with os.fdopen(descriptor, "rb") as file:
+            data = file.read(MAX_LISTING_SIZE + 1)
     except OSError as error:
         raise BundleBroken(
             f"{folder} holds no bundle ({LISTING} is missing); export to it first."
         ) from error
+    if len(data) > MAX_LISTING_SIZE:
+        raise BundleBroken(f"{path} is far larger than any listing; export again.")
     try:
         return parse_bundle(data)
     except DocumentMalformed as error:
         raise BundleBroken(f"{path} is damaged; export again. {error}") from error
+
+
+def open_regular(path: Path, *, folder: int | None = None) -> int:
+    """Open a plain file of a stick for reading, and return its descriptor.
+
+    Whoever wrote the stick must not make us read another file of this machine (a link), nor wait
+    for ever (a named pipe), nor read without an end (a device).
+
+    Args:
+        path: the file.
+        folder: the descriptor of the folder that ``path`` is relative to, if it is.
+
+    Raises:
+        OSError: it is missing, cannot be read, or is no plain file.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path} is no plain file")
+    return descriptor
 
 
 def parse_bundle(data: bytes) -> Bundle:
@@ -114,7 +141,7 @@ def parse_bundle(data: bytes) -> Bundle:
         raise DocumentMalformed(f"The bundle is not in the format {BUNDLE_FORMAT}.")
     bundle = Bundle(
         sequence=fields.positive("sequence"),
-        closed_epochs=fields.each("closed_epochs", _read_text),
+        closed_epochs=fields.each("closed_epochs", _read_epoch),
         submissions=fields.each("submissions", _read_submission),
     )
     fields.end()
@@ -127,7 +154,7 @@ def _read_submission(element: object) -> BundledSubmission:
     fields = Fields(element, "submission of the bundle")
     submission = BundledSubmission(
         id=_matching(fields.take("id", str), _ID),
-        epoch=fields.take("epoch", str),
+        epoch=_matching(fields.take("epoch", str), _EPOCH),
         manifest_version=fields.positive("manifest_version"),
         day=fields.day("day"),
         size=fields.positive("size"),
@@ -139,11 +166,11 @@ def _read_submission(element: object) -> BundledSubmission:
 
 def _matching(text: str, pattern: re.Pattern[str]) -> str:
     if not pattern.fullmatch(text):
-        raise DocumentMalformed("The bundle holds an id or a hash that is none.")
+        raise DocumentMalformed("The bundle holds an id, an epoch or a hash that is none.")
     return text
 
 
-def _read_text(element: object) -> str:
+def _read_epoch(element: object) -> str:
     if not isinstance(element, str):
         raise DocumentMalformed("The bundle holds an epoch that is no text.")
-    return element
+    return _matching(element, _EPOCH)

@@ -99,6 +99,10 @@ class EnvelopeWriter:
             writer = AttachmentWriter(member, handle)
             try:
                 yield writer
+            except BaseException:
+                # Half an attachment cannot be taken out again: this envelope is lost.
+                self._position.abandoned = True
+                raise
             finally:
                 writer.close()
 
@@ -112,7 +116,12 @@ class EnvelopeWriter:
 
         Returns:
             The size of the sealed file: one of :func:`intake.envelope.sizes.size_classes`.
+
+        Raises:
+            ValueError: it was abandoned, or something of it could not be written.
         """
+        if self._position.abandoned:
+            raise ValueError("an envelope that was given up cannot be finished")
         for name, content in (
             (members.ACCOUNT_TEXT, account_text),
             (members.IDENTITY, identity),
@@ -163,7 +172,12 @@ class _Position:
 
     def write(self, data: bytes) -> int:
         if not self.abandoned:
-            self._sink.write(data)
+            try:
+                self._sink.write(data)
+            except BaseException:
+                # zipfile writes on while it closes its members: that must not hide this error.
+                self.abandoned = True
+                raise
         self._written += len(data)
         return len(data)
 

@@ -10,7 +10,7 @@ when, for each version in turn,
    1), and it names the SHA-256 of that version's payload;
 4. no two admins share a key, and the threshold is not more than there are admins;
 5. epochs are in order and do not overlap, no id twice; each recipient is a well-formed
-   post-quantum recipient that stands once in its epoch;
+   post-quantum recipient that stands once in its epoch, and no more have a role than fit;
 
 and when the last of them, on the day it is to be used,
 
@@ -33,6 +33,11 @@ from intake.manifest import dsse
 from intake.manifest.model import EPOCH_ID, Admin, Epoch, Manifest, Role, Root
 from intake.manifest.payload import parse_manifest
 
+#: How many recipients of a role an epoch may have. More custodians than fit into the fixed size
+#: of ``identity.age`` would stop every submission; more reviewers would fill the smallest size
+#: class, and readers refuse a header of a mebibyte.
+MOST_RECIPIENTS = {Role.REVIEWERS: 64, Role.CUSTODIANS: 15}
+
 
 def accept_chain(
     root: Root, chain: Sequence[dsse.Envelope], *, today: dt.date, highest_seen: int
@@ -41,6 +46,19 @@ def accept_chain(
 
     Raises:
         ManifestRefused: a rule is broken; the sentence says which.
+        DocumentMalformed: a payload that is signed is no manifest.
+    """
+    manifest = verify_chain(root, chain)
+    check_current(manifest, today=today, highest_seen=highest_seen)
+    return manifest
+
+
+def verify_chain(root: Root, chain: Sequence[dsse.Envelope]) -> Manifest:
+    """Return the last manifest of a chain, if rules 1 to 5 hold: it may be used up by now.
+
+    Raises:
+        ManifestRefused: a rule is broken; the sentence says which.
+        DocumentMalformed: a payload that is signed is no manifest.
     """
     if not chain:
         raise ManifestRefused("The manifest file is empty; install the newest manifest.")
@@ -53,7 +71,6 @@ def accept_chain(
         _check_succession(manifest, root, version, previous)
         admins, threshold = manifest.admins, manifest.threshold
         previous, version = envelope, manifest.version
-    check_current(manifest, today=today, highest_seen=highest_seen)
     return manifest
 
 
@@ -119,6 +136,9 @@ def _check_recipients(epoch: Epoch) -> None:
     texts = [recipient.recipient for recipient in epoch.recipients]
     if len(set(texts)) != len(texts):
         raise ManifestRefused(f"The epoch {epoch.id} names one recipient twice.")
+    for role, most in MOST_RECIPIENTS.items():
+        if len(epoch.of(role)) > most:
+            raise ManifestRefused(f"The epoch {epoch.id} has more than {most} {role.value}.")
     for text in texts:
         try:
             HybridRecipient.parse(text)

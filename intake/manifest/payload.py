@@ -23,6 +23,13 @@ ED25519_SIZE = 32
 ML_DSA_65_SIZE = 1952
 SALT_SIZE = 32
 
+# What Argon2id takes (RFC 9106, 3.1) and a server can give to every submission: with other
+# numbers, or with a gibibyte for each, a signed manifest would stop its server.
+MOST_MEMORY_KIB = 1024 * 1024
+MOST_ITERATIONS = 1000
+MOST_LANES = 64
+_LEAST_KIB_PER_LANE = 8
+
 
 def parse_manifest(data: bytes) -> Manifest:
     """Read a manifest's payload, whose signatures have been verified.
@@ -198,4 +205,10 @@ def _read_receipt(element: object) -> ReceiptParameters:
     )
     argon2id.end()
     fields.end()
+    if (
+        not _LEAST_KIB_PER_LANE * parameters.lanes <= parameters.memory_kib <= MOST_MEMORY_KIB
+        or parameters.iterations > MOST_ITERATIONS
+        or parameters.lanes > MOST_LANES
+    ):
+        raise DocumentMalformed("The receipt's parameters are ones that Argon2id cannot take.")
     return parameters

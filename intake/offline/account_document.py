@@ -72,7 +72,7 @@ def read_account_document(data: bytes) -> AccountDocument:
 
 
 def _read(document: object) -> AccountDocument:
-    _check_values(document)
+    _check_depth(document)
     if not isinstance(document, dict):
         raise DocumentMalformed("It is not a JSON object.")
     fields = Fields(document, "account")
@@ -100,34 +100,20 @@ def _read(document: object) -> AccountDocument:
     )
 
 
-def _check_values(document: object) -> None:
-    r"""Refuse what could not be written out again: deep nesting, and half surrogate pairs.
-
-    JSON can spell half a pair (``\ud800``), and no UTF-8 can: such text would fail in every
-    listing, index and file name that it later meets. Our writer cannot make one.
-    """
+def _check_depth(document: object) -> None:
+    """Refuse deep nesting, level by level: recursion is what it would exhaust."""
     level: list[object] = [document]
     for _ in range(MAX_DEPTH):
         below: list[object] = []
         for value in level:
             if isinstance(value, dict):
-                below.extend(value)
                 below.extend(value.values())
             elif isinstance(value, list):
                 below.extend(value)
-            elif isinstance(value, str) and not value.isascii():
-                _check_unicode(value)
         if not below:
             return
         level = below
     raise DocumentMalformed("It is nested more deeply than any that we write.")
-
-
-def _check_unicode(text: str) -> None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise DocumentMalformed("It holds text that is no valid Unicode.") from error
 
 
 def _bounded(value: object) -> str:
@@ -143,14 +129,14 @@ def _text(fields: Fields, name: str) -> str:
 def _matching(fields: Fields, name: str, pattern: re.Pattern[str]) -> str:
     value = fields.take(name, str)
     if pattern.fullmatch(value) is None:
-        raise DocumentMalformed(f"The field {name!r} of the account is malformed.")
+        raise DocumentMalformed(f"The field {name!r} in it is malformed.")
     return value
 
 
 def _integer(fields: Fields, name: str, least: int) -> int:
     value = fields.take(name, int)
     if not least <= value <= MAX_INTEGER:
-        raise DocumentMalformed(f"The field {name!r} of the account is out of bounds.")
+        raise DocumentMalformed(f"The field {name!r} in it is out of bounds.")
     return value
 
 

@@ -19,7 +19,7 @@ from intake import strict_json
 from intake.durable import write_file
 from intake.errors import DocumentMalformed, ManifestRefused, VaultUnusable
 from intake.manifest import dsse
-from intake.manifest.acceptance import accept_chain, check_epochs
+from intake.manifest.acceptance import accept_chain, check_epochs, verify_chain
 from intake.manifest.chain import parse_chain, serialise_chain
 from intake.manifest.model import Epoch, Manifest, ReceiptParameters, Root
 from intake.manifest.payload import (
@@ -111,17 +111,20 @@ class AdminHome:
 
     def pending(self, today: dt.date) -> Manifest:
         """Return the next version as it stands: what is pending, else one that changes nothing."""
-        if self._pending_file.exists():
-            return parse_manifest(self._pending_envelope().payload)
-        current = self.current(today)
-        if current is None:
+        chain = self.chain()
+        waiting = self._waiting(chain)
+        if waiting is not None:
+            return parse_manifest(waiting.payload)
+        if not chain:
             raise VaultUnusable(f"{self._folder} holds no manifest; begin again elsewhere.")
+        # Verified but not asked whether it has expired: an expired one has to be renewed.
+        current = verify_chain(self.root(), chain)
         return dataclasses.replace(
             current,
             version=current.version + 1,
             issued=today,
             expires=today + LIFETIME,
-            previous=self.chain()[-1].digest(),
+            previous=chain[-1].digest(),
         )
 
     def add_recipients(self, epochs: Sequence[Epoch], today: dt.date) -> Manifest:
@@ -156,15 +159,17 @@ class AdminHome:
             WrongPassphrase: the passphrase is another.
             ManifestRefused: what was made breaks a rule of acceptance.
         """
-        if not self._pending_file.exists():
+        earlier = self.chain()
+        waiting = self._waiting(earlier)
+        if waiting is None:
             raise VaultUnusable("Nothing waits to be signed; change something first.")
         identity = SigningIdentity.load(self._admin_file(admin), passphrase)
-        envelope = identity.sign(self._pending_envelope())
+        envelope = identity.sign(waiting)
         manifest = parse_manifest(envelope.payload)
         write_file(self._pending_file, dsse.envelope_bytes(envelope))
         if len(dsse.signers(envelope, manifest.admins)) < manifest.threshold:
             return None
-        chain = (*self.chain(), envelope)
+        chain = (*earlier, envelope)
         accepted = accept_chain(self.root(), chain, today=today, highest_seen=0)
         write_file(self.manifest_file, serialise_chain(chain), mode=0o644)
         self._pending_file.unlink()
@@ -178,8 +183,15 @@ class AdminHome:
     def _pending_file(self) -> Path:
         return self._folder / "pending.json"
 
-    def _pending_envelope(self) -> dsse.Envelope:
-        return dsse.read_envelope(strict_json.loads(self._pending_file.read_bytes()))
+    def _waiting(self, chain: Sequence[dsse.Envelope]) -> dsse.Envelope | None:
+        """Return the version that waits to be signed, or ``None``."""
+        if not self._pending_file.exists():
+            return None
+        envelope = dsse.read_envelope(strict_json.loads(self._pending_file.read_bytes()))
+        # Complete already: its last signer was interrupted before the file was removed.
+        if envelope.digest() in {complete.digest() for complete in chain}:
+            return None
+        return envelope
 
     def _save_pending(self, manifest: Manifest) -> None:
         envelope = dsse.Envelope(dsse.MANIFEST_TYPE, serialise_manifest(manifest), signatures=())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,6 +146,9 @@ def keys_new(options: Options, begin: dt.date, count: int, epoch_length: str, ou
 
     The identities stay in the vault. Carry the file to the admins: 'intake-keys add-recipients'.
     """
+    if not os.access(out.parent, os.W_OK) or out.is_dir():
+        # Said before the keys are made: keys whose recipients nobody has serve nobody.
+        raise VaultUnusable(f"{out} cannot be written; name another file with --out.")
     vault = options.unlock()
     periods = periods_from(begin, count, EpochLength(epoch_length))
     identities = {period.id: HybridIdentity.generate() for period in periods}

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from intake.age.header import parse_header
 from intake.age.opening.rewrap import replace_header
-from intake.courier.bundle import BundledSubmission, read_bundle
+from intake.courier.bundle import SUBMISSIONS, BundledSubmission, open_regular, read_bundle
 from intake.durable import sync_folder
 from intake.errors import AgeError, BundleBroken, IntakeError, NotForUs
 from intake.offline.catalogue import Entry
@@ -82,6 +83,7 @@ def _take(
     partial = target.with_suffix(".partial")
     try:
         _rewrap(vault, submission, folder, partial, progress)
+        _refuse_other_payload(target, partial, submission)
         partial.rename(target)
     except BaseException:
         partial.unlink(missing_ok=True)
@@ -95,12 +97,24 @@ def _take(
 
 
 def _refuse_substitute(entry: Entry | None, submission: BundledSubmission) -> None:
-    """Refuse another file under an id that the vault holds: nothing received is ever replaced."""
+    """Refuse another file under an id that the vault holds: nothing received is ever replaced.
+
+    Where the catalogue was lost there is no hash to compare; the payloads are, once copied.
+    """
     if entry is not None and entry.received_sha256 is not None:
-        raise BundleBroken(
-            f"The bundle holds another file under the id {submission.id} than the one received "
-            "before; keep the stick and find out who changed it."
-        )
+        raise _substitute(submission)
+
+
+def _refuse_other_payload(target: Path, partial: Path, submission: BundledSubmission) -> None:
+    """Refuse ``partial`` if ``target`` is there and differs in more than its header."""
+    if target.exists() and _payload_sha256(target) != _payload_sha256(partial):
+        raise _substitute(submission)
+
+
+def _payload_sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        parse_header(file)
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _rewrap(
@@ -111,8 +125,7 @@ def _rewrap(
     progress: Callable[[int], object],
 ) -> None:
     try:
-        # O_NOFOLLOW: whoever wrote the stick must not make us read another file of this machine.
-        descriptor = os.open(submission.path(folder), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = _open_bundled(submission, folder)
     except OSError as error:
         raise BundleBroken(
             f"The bundle names {submission.id}, but the file is missing; export again."
@@ -136,6 +149,16 @@ def _rewrap(
         os.fsync(copy.fileno())
 
 
+def _open_bundled(submission: BundledSubmission, folder: Path) -> int:
+    """Open a submission's file, whose folder must be no link either."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    files = os.open(folder / SUBMISSIONS, flags)
+    try:
+        return open_regular(Path(submission.path(folder).name), folder=files)
+    finally:
+        os.close(files)
+
+
 def _new_header(vault: Vault, submission: BundledSubmission, source: BinaryIO) -> bytes:
     try:
         return replace_header(
@@ -150,6 +173,13 @@ def _new_header(vault: Vault, submission: BundledSubmission, source: BinaryIO) -
         ) from error
     except AgeError as error:
         raise BundleBroken(f"The file of {submission.id} is damaged; export again.") from error
+
+
+def _substitute(submission: BundledSubmission) -> BundleBroken:
+    return BundleBroken(
+        f"The bundle holds another file under the id {submission.id} than the one received "
+        "before; keep the stick and find out who changed it."
+    )
 
 
 def _changed(submission: BundledSubmission) -> BundleBroken:

@@ -55,6 +55,11 @@ class KeyRing:
                     vault = HybridIdentity.parse(line)
                 elif match := _EPOCH.fullmatch(label):
                     epochs[match[1]] = HybridIdentity.parse(line)
+                else:
+                    # To pass over a key would be to lose it when the file is next written.
+                    raise VaultUnusable(
+                        "The vault's key file holds a key without an epoch; restore a copy of it."
+                    )
         except AgeError as error:
             raise VaultUnusable("The vault's key file is damaged; restore a copy of it.") from error
         if vault is None:

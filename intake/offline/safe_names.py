@@ -93,6 +93,11 @@ _EMOJI_MODIFIERS = range(0x1F3FB, 0x1F400)
 _JAMO_THAT_FOLLOW = range(0x1160, 0x1200)
 _THAI_AND_LAO_AM = "\u0e33\u0eb3"
 _VIRAMA_CLASS = 9
+#: Of the same class, but it ends a syllable and stacks nothing.
+_ASAT = "\u103a"
+#: A family of four with their skins takes eleven characters; a letter under a hundred marks is
+#: nobody's, and is broken.
+_LONGEST_SIGN = 16
 
 
 def safe_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -198,10 +203,7 @@ def _parts(name: str) -> tuple[str, str]:
 
 
 def _cut(text: str, limit: int) -> str:
-    """Return as much of ``text`` as fits ``limit`` bytes without breaking a written sign.
-
-    A sign longer than all that is room for (a letter under a hundred marks) is broken.
-    """
+    """Return as much of ``text`` as fits ``limit`` bytes without breaking a written sign."""
     if text.isascii() or len(text.encode("utf-8")) <= limit:
         return text[:limit]
     kept, size = "", 0
@@ -210,14 +212,14 @@ def _cut(text: str, limit: int) -> str:
         if size > limit:
             break
         kept += sign
-    return kept or text.encode("utf-8")[:limit].decode("utf-8", errors="ignore")
+    return kept
 
 
 def _signs(text: str) -> Iterator[str]:
     """Yield what a person sees as one sign each: nearly UAX #29, erring towards longer ones."""
     sign = ""
     for char in text:
-        if sign and not _continues(sign, char):
+        if sign and (len(sign) == _LONGEST_SIGN or not _continues(sign, char)):
             yield sign
             sign = ""
         sign += char
@@ -236,7 +238,7 @@ def _continues(sign: str, char: str) -> bool:
         or code in _JAMO_THAT_FOLLOW
         or last == "\u200d"
         # A virama stacks the next consonant under this one: U+1039 in Burmese, Shan and Mon.
-        or unicodedata.combining(last) == _VIRAMA_CLASS
+        or (unicodedata.combining(last) == _VIRAMA_CLASS and last != _ASAT)
         or (code in _REGIONAL_INDICATORS and len(sign) == 1 and ord(last) in _REGIONAL_INDICATORS)
     )
 

@@ -276,7 +276,10 @@ def _open_zip(source: BinaryIO) -> tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]
     position = 0
     for info in infos:
         _check_directory_entry(info)
-        position = _check_member(source, info, position)
+        # Before anything is sought there: a size may be any number of 64 bits.
+        if info.header_offset != position or position + info.file_size > end.offset:
+            raise _broken("its members overlap, leave gaps or go on beyond its end")
+        position = _check_member(source, info)
     if position != end.offset:
         raise _broken("something stands between its members and its directory")
     return archive, infos
@@ -351,10 +354,9 @@ def _possible_extras(info: zipfile.ZipInfo) -> Iterator[bytes]:
         yield struct.pack(f"<2H{len(values)}Q", _ZIP64_TAG, 8 * len(values), *values)
 
 
-def _check_member(source: BinaryIO, info: zipfile.ZipInfo, position: int) -> int:
-    """Check that a member stands at ``position``, all of it, and return where it ends."""
-    if info.header_offset != position:
-        raise _broken("its members overlap or leave gaps")
+def _check_member(source: BinaryIO, info: zipfile.ZipInfo) -> int:
+    """Check what stands before and behind a member's bytes, and return where it ends."""
+    position = info.header_offset
     name = info.orig_filename.encode("ascii")
     header = _read_at(source, position, _LOCAL.size + len(name))
     signature, version, flags, method, _, _, crc, packed, size, name_length, extra_length = (
@@ -362,7 +364,7 @@ def _check_member(source: BinaryIO, info: zipfile.ZipInfo, position: int) -> int
     )
     position += len(header)
     extra = _read_at(source, position, extra_length) if extra_length else b""
-    position += extra_length
+    position += len(extra)
     if signature != b"PK\3\4" or version > _MAX_VERSION or name_length != len(name):
         raise _broken("a member's own header is damaged")
     if (header[_LOCAL.size :], flags, method) != (name, info.flag_bits, zipfile.ZIP_STORED):

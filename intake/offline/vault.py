@@ -89,14 +89,7 @@ class Vault:
             WrongPassphrase: the passphrase is another.
         """
         name, _ = _read_description(folder)
-        try:
-            sealed = (folder / "identities.age").read_bytes()
-            text = open_bytes(sealed, [PassphraseIdentity(passphrase)])
-            return cls(folder, name, KeyRing.from_text(text.decode("utf-8")), passphrase)
-        except WrongPassphrase:
-            raise WrongPassphrase("This is not the vault's passphrase; try again.") from None
-        except (OSError, AgeError, UnicodeDecodeError) as error:
-            raise VaultUnusable("The vault's key file is damaged; restore a copy of it.") from error
+        return cls(folder, name, _open_keys(folder, passphrase), passphrase)
 
     @property
     def submissions_folder(self) -> Path:
@@ -114,11 +107,13 @@ class Vault:
             os.close(descriptor)
 
     def add_epochs(self, identities: Mapping[str, HybridIdentity]) -> None:
-        """Keep the identities of further epochs.
+        """Keep the identities of further epochs. Only within :meth:`exclusive`.
 
         Raises:
             VaultUnusable: the vault has an identity for one of them already.
         """
+        # Another process may have added some since we unlocked: theirs must not be written over.
+        self.keys = _open_keys(self._folder, self._passphrase)
         known = sorted(set(identities) & set(self.keys.epochs))
         if known:
             raise VaultUnusable(f"The vault has a key for the epoch {known[0]} already.")
@@ -203,6 +198,23 @@ class Vault:
     @property
     def _catalogue(self) -> Path:
         return self._folder / "catalogue.age"
+
+
+def _open_keys(folder: Path, passphrase: Secret) -> KeyRing:
+    """Return the keys as they stand in the vault's key file.
+
+    Raises:
+        VaultUnusable: it is missing or damaged.
+        WrongPassphrase: the passphrase is another.
+    """
+    try:
+        sealed = (folder / "identities.age").read_bytes()
+        text = open_bytes(sealed, [PassphraseIdentity(passphrase)])
+        return KeyRing.from_text(text.decode("utf-8"))
+    except WrongPassphrase:
+        raise WrongPassphrase("This is not the vault's passphrase; try again.") from None
+    except (OSError, AgeError, UnicodeDecodeError) as error:
+        raise VaultUnusable("The vault's key file is damaged; restore a copy of it.") from error
 
 
 def _read_description(folder: Path) -> tuple[str, int]:

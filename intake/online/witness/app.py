@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from gettext import NullTranslations
 from http import HTTPStatus
-from pathlib import Path
 
 from flask import Flask, Response, g, make_response, render_template, request, url_for
 from jinja2 import FileSystemLoader, StrictUndefined
@@ -16,16 +15,10 @@ from intake.online.witness import languages, pages
 from intake.online.witness.foreign import foreign
 from intake.online.witness.guards import AnswerHeaders
 from intake.online.witness.submit import SubmitPage
+from intake.online.witness.templates import template_folder
 from intake.online.witness.visit import SealedVisits
 
 _LOG = logging.getLogger(__name__)
-
-
-def template_folder() -> Path:
-    """Return the root of the witness's templates: beside the package, or in its wheel."""
-    package = Path(__file__).parents[2]
-    in_wheel = package / "templates" / "witness"
-    return in_wheel if in_wheel.exists() else package.parent / "templates" / "witness"
 
 
 def create_app(deployment: Deployment) -> Flask:

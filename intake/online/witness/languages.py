@@ -16,7 +16,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from werkzeug.datastructures import LanguageAccept
 
-_CATALOGUES = Path(__file__).parent / "locale"
+CATALOGUES = Path(__file__).parent / "locale"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def load_translations() -> dict[str, gettext.NullTranslations]:
 
 
 def _load(tag: str) -> gettext.NullTranslations:
-    path = _CATALOGUES / f"{tag}.po"
+    path = CATALOGUES / f"{tag}.po"
     if not path.exists():
         return gettext.NullTranslations()
     compiled = io.BytesIO()

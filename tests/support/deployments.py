@@ -1,0 +1,184 @@
+"""A deployment in a temporary folder, made with the real parts of both halves."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from werkzeug.test import Client, TestResponse
+
+from intake.age.opening.hybrid import HybridIdentity
+from intake.age.opening.open import open_age
+from intake.manifest import dsse
+from intake.manifest.chain import serialise_chain
+from intake.manifest.model import Epoch, Manifest, ReceiptParameters, Recipient, Role, Root
+from intake.manifest.payload import serialise_manifest, serialise_root
+from intake.offline.signing import SigningIdentity
+from intake.offline.unpacking import Envelope
+from intake.online.deployment import Deployment
+from intake.online.settings import Limits, Settings, read_settings
+
+TODAY = dt.date(2026, 11, 23)
+NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC).timestamp()
+
+SETTINGS = """\
+[server]
+listen = "127.0.0.1:{port}"
+workers = 2
+threads = 64
+[keys]
+root = "root.pub"
+manifest = "manifest.json"
+[store]
+state = "state"
+{database}
+[pages]
+organisation = "Test & <Co>"
+[limits]
+disk_reserve = 0
+"""
+
+
+@dataclass
+class Scene:
+    """One deployment, with the private keys that a test may use."""
+
+    folder: Path
+    admin: SigningIdentity
+    reviewer: HybridIdentity
+    manifest: Manifest
+    settings: Settings
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "intake.toml"
+
+    def deployment(self, *, limits: Limits | None = None, now: float = NOON) -> Deployment:
+        settings = self.settings if limits is None else replace(self.settings, limits=limits)
+        return replace(Deployment.open(settings), clock=lambda: now)
+
+    def publish(self, *manifests: Manifest) -> None:
+        """Sign and install a chain of manifests."""
+        chain: list[dsse.Envelope] = []
+        for manifest in manifests:
+            previous = chain[-1].digest() if chain else None
+            payload = serialise_manifest(replace(manifest, previous=previous))
+            chain.append(self.admin.sign(dsse.Envelope(dsse.MANIFEST_TYPE, payload, ())))
+        draft = self.folder / "manifest.draft"
+        draft.write_bytes(serialise_chain(chain))
+        draft.rename(self.folder / "manifest.json")
+
+    def sealed(self) -> list[Path]:
+        return sorted((self.folder / "state" / "blobs").glob("*.age"))
+
+    @contextmanager
+    def opened(self, path: Path) -> Iterator[Envelope]:
+        with path.open("rb") as sealed:
+            yield Envelope(open_age(sealed, [self.reviewer]))
+
+    def members(self, path: Path) -> dict[str, bytes]:
+        """Read with the standard library alone: what `age -d` and `unzip` would give."""
+        with path.open("rb") as sealed, zipfile.ZipFile(open_age(sealed, [self.reviewer])) as found:
+            return {name: found.read(name) for name in found.namelist()}
+
+    def accounts(self) -> list[str]:
+        texts = []
+        for path in self.sealed():
+            with self.opened(path) as envelope:
+                texts.append(envelope.account_text())
+        return sorted(texts)
+
+
+def make_scene(
+    folder: Path, *, port: int = 8000, today: dt.date = TODAY, database: str = ""
+) -> Scene:
+    """Make a deployment whose epoch is the month of ``today``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    admin = SigningIdentity.generate("admin")
+    reviewer = HybridIdentity.generate()
+    root = Root("Test", 1, (admin.public(),))
+    (folder / "root.pub").write_bytes(serialise_root(root))
+    recipient = Recipient("reviewer", Role.REVIEWERS, str(reviewer.recipient()))
+    begins = today.replace(day=1)
+    ends = (begins + dt.timedelta(days=32)).replace(day=1)
+    manifest = Manifest(
+        organisation="Test",
+        version=1,
+        issued=today,
+        expires=today + dt.timedelta(days=400),
+        previous=None,
+        threshold=1,
+        admins=root.admins,
+        epochs=(Epoch(f"{begins:%Y-%m}", begins, ends, (recipient,)),),
+        revocations=(),
+        server=None,
+        vaults=(),
+        acks_required=1,
+        receipt=ReceiptParameters(bytes(32), 4096, 1, 1),
+    )
+    (folder / "state").mkdir()
+    line = f'database = "{database}"' if database else ""
+    config = folder / "intake.toml"
+    config.write_text(SETTINGS.format(port=port, database=line), encoding="utf-8")
+    scene = Scene(folder, admin, reviewer, manifest, read_settings(config))
+    scene.publish(manifest)
+    return scene
+
+
+BOUNDARY = "----browser1234567890"
+
+_HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
+
+
+def hidden_fields(page: str) -> dict[str, str]:
+    """Return the hidden fields of a form."""
+    return dict(_HIDDEN.findall(page))
+
+
+def receipt_code(page: str) -> str:
+    """Return the digits of the one element with id receipt-code."""
+    match = re.search(r'id="receipt-code"[^>]*>(.*?)</p>', page, re.DOTALL)
+    assert match is not None, page
+    return re.sub(r"\D", "", re.sub(r"<[^>]*>", "", match[1]))
+
+
+def send(
+    client: Client,
+    account: str | bytes = "",
+    files: list[tuple[str, bytes]] | None = None,
+    *,
+    hidden: dict[str, str] | None = None,
+    lang: str = "my",
+    **extra: object,
+) -> TestResponse:
+    """Open the form unless its hidden fields are given, and send it."""
+    if hidden is None:
+        hidden = hidden_fields(client.get(f"/{lang}/submit").text)
+    body = encode([*hidden.items(), ("account", account)], files or [])
+    return client.post(
+        f"/{lang}/submit",
+        input_stream=io.BytesIO(body),
+        content_length=len(body),
+        content_type=f"multipart/form-data; boundary={BOUNDARY}",
+        **extra,
+    )
+
+
+def encode(fields: list[tuple[str, str | bytes]], files: list[tuple[str, bytes]]) -> bytes:
+    """Return a multipart body as a browser makes it (RFC 7578; HTML, "multipart/form-data")."""
+    parts = []
+    for name, value in fields:
+        data = value.encode("utf-8") if isinstance(value, str) else value
+        parts.append(b'form-data; name="%s"\r\n\r\n%s' % (name.encode(), data))
+    for name, content in files:
+        escaped = name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
+        head = f'form-data; name="attachments"; filename="{escaped}"\r\n'
+        parts.append(head.encode() + b"Content-Type: application/x-test\r\n\r\n" + content)
+    lines = [b"--%s\r\nContent-Disposition: %s\r\n" % (BOUNDARY.encode(), p) for p in parts]
+    return b"".join(lines) + b"--%s--\r\n" % BOUNDARY.encode()
