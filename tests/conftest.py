@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from werkzeug.test import Client
 
 from intake.online.witness.app import create_app
 from tests.support.deployments import Scene, make_scene
+from tests.support.servers import Server, house_of_today
 
 
 @pytest.fixture
@@ -25,3 +27,10 @@ def app(scene: Scene) -> Flask:
 @pytest.fixture
 def client(app: Flask) -> Client:
     return Client(app)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Scene, Server]]:
+    """A deployment of today, served by the real server."""
+    with house_of_today(tmp_path) as found:
+        yield found

@@ -34,9 +34,9 @@ from intake.manifest.model import EPOCH_ID, Admin, Epoch, Manifest, Role, Root
 from intake.manifest.payload import parse_manifest
 
 #: How many recipients of a role an epoch may have. More custodians than fit into the fixed size
-#: of ``identity.age`` would stop every submission; more reviewers would fill the smallest size
-#: class, and readers refuse a header of a mebibyte.
-MOST_RECIPIENTS = {Role.REVIEWERS: 64, Role.CUSTODIANS: 15}
+#: of ``identity.age`` would stop every submission; more reviewers would push text accounts out of
+#: the smallest size class.
+MOST_RECIPIENTS = {Role.REVIEWERS: 32, Role.CUSTODIANS: 15}
 
 
 def accept_chain(

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import hashlib
-import random
 import threading
 
 import pytest
 
 from intake.envelope.digest import INLINE_LIMIT, BackgroundSha256
+from tests.support.randomness import seeded
 
-DATA = random.Random(3).randbytes(INLINE_LIMIT * 2 + 17)
+DATA = seeded(3).randbytes(INLINE_LIMIT * 2 + 17)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
-import random
 import shutil
 import subprocess
 import zipfile
@@ -22,6 +21,7 @@ from intake.envelope.identity import seal_identity
 from intake.envelope.sizes import KIB, MIB, plaintext_capacity, size_classes
 from intake.envelope.writer import EnvelopeWriter
 from intake.errors import PayloadBroken, StoreUnavailable
+from tests.support.randomness import seeded
 from tests.support.submissions import ACCOUNT, seal
 
 READERS = [HybridIdentity.generate() for _ in range(20)]
@@ -120,7 +120,7 @@ def test_members_stand_in_their_order_stored_and_dated_1980() -> None:
 
 
 def test_what_was_stored_is_told_once_an_attachment_is_written() -> None:
-    content = random.Random(1).randbytes(10 * MIB)
+    content = seeded(1).randbytes(10 * MIB)
     envelope = EnvelopeWriter(Sink())
     with envelope.attachment() as first:
         first.write(b"")
@@ -171,7 +171,7 @@ def test_text_accounts_are_one_size_for_any_number_of_recipients_and_words() -> 
 
 
 def test_sealed_files_of_random_sizes_are_exactly_a_class() -> None:
-    randomness = random.Random(7)
+    randomness = seeded(7)
     sizes = [randomness.randrange(3 * MIB) for _ in range(30)]
     # The zip's other members, so that the plaintext itself crosses the borders of chunks.
     rest = without_padding(open_bytes(seal([READER.recipient()], "", [("a", b"")]), [READER]))
@@ -190,7 +190,7 @@ def test_sealed_files_of_random_sizes_are_exactly_a_class() -> None:
 
 
 def test_hundreds_of_sizes_under_every_kind_of_header() -> None:
-    randomness = random.Random(11)
+    randomness = seeded(11)
     for _ in range(300):
         sink = Sink(randomness.randrange(200, 40_000))
         size = randomness.choice((randomness.randrange(5 * MIB), randomness.randrange(300 * KIB)))
@@ -243,7 +243,7 @@ def test_sizes_and_offsets_in_64_bits_are_counted(
     limit: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(zipfile, "ZIP64_LIMIT", limit)
-    randomness = random.Random(limit)
+    randomness = seeded(limit)
     contents = [
         [randomness.randbytes(randomness.randrange(2 * limit)) for _ in range(number)]
         for number in (0, 1, 1, 2, 3, 5, 8)

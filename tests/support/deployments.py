@@ -30,6 +30,7 @@ NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC).timestamp()
 SETTINGS = """\
 [server]
 listen = "127.0.0.1:{port}"
+hosts = ["127.0.0.1", "localhost"]
 workers = 2
 threads = 64
 [keys]

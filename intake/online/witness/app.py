@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, g, make_response, render_template, request, url_for
 from jinja2 import FileSystemLoader, StrictUndefined
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from intake.online.deployment import Deployment
 from intake.online.witness import languages, pages
@@ -105,6 +105,8 @@ def _same_page(tag: str) -> str:
 
 
 def _error_page(error: HTTPException) -> Response | HTTPException:
+    if isinstance(error, SecurityError):  # a host that is not ours: there is no page to link to
+        return Response("This is not a name of this site.\n", error.code, mimetype="text/plain")
     if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return error
     return _plain_error(error.code)

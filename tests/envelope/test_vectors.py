@@ -1,0 +1,114 @@
+"""tests/vectors/envelope.json: one sealed submission, the seed that opens it, what is in it."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import io
+import json
+import zipfile
+from typing import Any
+
+from intake.age.opening.hybrid import HybridIdentity
+from intake.age.opening.open import open_age, open_bytes
+from intake.age.sealing.seal import SealingWriter
+from intake.envelope.account import Attachment
+from intake.envelope.identity import seal_identity
+from intake.envelope.writer import EnvelopeWriter
+from intake.offline.unpacking import Envelope
+from intake.secret import Secret
+from tests.support.submissions import ACCOUNT, record
+from tests.support.vectors import vectors
+
+SEED = bytes(range(32))
+CUSTODIAN_SEED = bytes(range(32, 64))
+FILES = [("ဓာတ်ပုံ ၁.jpg", b"\xff\xd8\xff not really a picture"), ("../../etc/passwd", b"")]
+ANSWERS = {"name": "မောင်မောင်"}
+
+
+def identity(seed: bytes) -> HybridIdentity:
+    return HybridIdentity(Secret(seed))
+
+
+def make() -> dict[str, Any]:
+    sealed = io.BytesIO()
+    envelope = EnvelopeWriter(SealingWriter(sealed.write, [identity(SEED).recipient()]))
+    attachments = []
+    for name, content in FILES:
+        with envelope.attachment() as attachment:
+            attachment.write(content)
+        stored = attachment.stored()
+        attachments.append(
+            Attachment(stored.member, name, "image/jpeg", stored.size, stored.sha256)
+        )
+    document = dataclasses.replace(
+        record(attachments), reply_to=str(identity(bytes(32)).recipient())
+    )
+    envelope.finish(
+        account_text=ACCOUNT.encode(),
+        identity=seal_identity(ANSWERS, [identity(CUSTODIAN_SEED).recipient()]),
+        account_json=document.to_bytes(),
+    )
+    with zipfile.ZipFile(open_age(io.BytesIO(sealed.getvalue()), [identity(SEED)])) as archive:
+        members = [
+            {
+                "name": info.filename,
+                "offset": info.header_offset,
+                "size": info.file_size,
+                "sha256": hashlib.sha256(archive.read(info)).hexdigest(),
+            }
+            for info in archive.infolist()
+        ]
+    return {
+        "reviewer_seed": SEED.hex(),
+        "reviewer_identity": identity(SEED).encode(),
+        "reviewer_recipient": str(identity(SEED).recipient()),
+        "custodian_seed": CUSTODIAN_SEED.hex(),
+        "size": len(sealed.getvalue()),
+        "sha256": hashlib.sha256(sealed.getvalue()).hexdigest(),
+        "members": members,
+        "account.txt": ACCOUNT,
+        "account.json": json.loads(document.to_bytes()),
+        "identity.age": {"format": "intake-identity-1", "answers": ANSWERS},
+        "sealed": base64.b64encode(sealed.getvalue()).decode("ascii"),
+    }
+
+
+VECTOR = vectors("envelope", make)
+SEALED = base64.b64decode(VECTOR["sealed"])
+REVIEWER = identity(bytes.fromhex(VECTOR["reviewer_seed"]))
+
+
+def test_the_seed_is_the_identity() -> None:
+    assert REVIEWER.encode() == VECTOR["reviewer_identity"]
+    assert str(REVIEWER.recipient()) == VECTOR["reviewer_recipient"]
+
+
+def test_the_sealed_file_is_the_one_described() -> None:
+    assert len(SEALED) == VECTOR["size"]
+    assert hashlib.sha256(SEALED).hexdigest() == VECTOR["sha256"]
+
+
+def test_any_zip_program_finds_the_members_where_they_are_said_to_be() -> None:
+    with zipfile.ZipFile(io.BytesIO(open_bytes(SEALED, [REVIEWER]))) as archive:
+        infos = archive.infolist()
+        assert len(infos) == len(VECTOR["members"])
+        for info, expected in zip(infos, VECTOR["members"], strict=True):
+            assert (info.filename, info.header_offset, info.file_size) == (
+                expected["name"],
+                expected["offset"],
+                expected["size"],
+            )
+            assert hashlib.sha256(archive.read(info)).hexdigest() == expected["sha256"]
+
+
+def test_our_reader_reads_what_is_expected() -> None:
+    envelope = Envelope(open_age(io.BytesIO(SEALED), [REVIEWER]))
+    assert envelope.account_text() == VECTOR["account.txt"]
+    assert envelope.record.raw == VECTOR["account.json"]
+    for attachment, content in zip(envelope.record.attachments, FILES, strict=True):
+        assert envelope.open_attachment(attachment).read() == content[1]
+    custodian = identity(bytes.fromhex(VECTOR["custodian_seed"]))
+    answers = json.loads(open_bytes(envelope.identity(), [custodian]))
+    assert answers == VECTOR["identity.age"]
