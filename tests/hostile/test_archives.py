@@ -56,6 +56,7 @@ class Member:
     packed: int | None = None
     extra: bytes = b""
     comment: bytes = b""
+    comment_length: int | None = None
     disk: int = 0
 
     @property
@@ -107,7 +108,7 @@ class Member:
                 *self.sizes,
                 len(self.name),
                 len(self.extra),
-                len(self.comment),
+                len(self.comment) if self.comment_length is None else self.comment_length,
                 self.disk,
                 0,
                 self.mode << 16 | self.dos,
@@ -375,6 +376,7 @@ MEMBERS: dict[str, bytes] = {
     "a later zip": assemble(changed(0, version=63)),
     "another disk": assemble(changed(0, disk=1)),
     "a comment": assemble(changed(0, comment=b"hello")),
+    "a comment that is not there": assemble(changed(5, comment_length=22)),
     "an extra field": assemble(changed(0, extra=struct.pack("<2HL", 0xCAFE, 4, 0))),
     "a second name": assemble(
         changed(0, extra=struct.pack("<2HBL4s", 0x7075, 9, 1, zlib.crc32(b"x"), b"evil"))
@@ -510,6 +512,7 @@ ENDS: dict[str, bytes] = {
     "a comment": assemble(good(), comment=b"hello"),
     "a comment that is an end": assemble(good(), comment=assemble([])),
     "a comment longer than the file": assemble(good(), comment_length=100),
+    "no signature at the end": WHOLE[:-22] + b"PK\5\0" + WHOLE[-18:],
     "something behind": assemble(good(), after=b"\0"),
     "a zip behind": WHOLE + WHOLE,
     "something before": assemble(good(), before=b"#!/bin/sh\n"),

@@ -69,10 +69,22 @@ class Server:
 
     def kill(self) -> None:
         """Kill every process of it, as a power cut would."""
-        for pid in (self.process.pid, *self.workers()):
+        pids = (self.process.pid, *self.workers())
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
+        while any(_alive(pid) for pid in pids):
+            time.sleep(0.01)
+
+
+def _alive(pid: int) -> bool:
+    """Return whether a process still holds anything: a zombie does not."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rsplit(")", 1)[1].split()[0] != "Z"
 
 
 @contextlib.contextmanager

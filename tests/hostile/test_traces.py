@@ -1,0 +1,180 @@
+"""No byte of a witness's is ever written in the clear. Threats 3, 10, 11.
+
+The kernel is asked, not the program: every system call of every thread that writes, of a whole
+submission with a marker in its text, in a file and in the file's name.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.deployments import Scene
+from tests.support.servers import Browser, Server, house_of_today
+
+#: Each marker in a form of its own, so that a finding says where it came from. The file's stands
+#: at many offsets, across the parser's and the sealer's blocks.
+TEXT, NAME, FILE = "text-marker-8c1f", "name-marker-2e7a", "file-marker-5b90"
+MARKERS = (TEXT.encode(), NAME.encode(), FILE.encode())
+FILES = [(f"ဓာတ်ပုံ {NAME}.jpg", (FILE.encode() + b"\0" * 999) * 700)]
+
+WRITES = "write,pwrite64,writev,pwritev,pwritev2,sendfile,splice,copy_file_range,vmsplice,process_vm_writev"
+READS = "read,recvfrom,recvmsg"
+NAMES = "openat,open,creat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,mknod,mknodat,memfd_create,execve"
+
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, list[str]]:
+    """A traced server that took one submission, and what the kernel saw of it."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    folder = tmp_path_factory.mktemp("traced")
+    output = folder / "trace"
+    prefix = ("strace", "-f", "-y", "-s", "2000000", "-o", str(output))
+    prefix += ("-e", f"trace={WRITES},{READS},{NAMES},mmap")
+    with house_of_today(folder, prefix=prefix) as (scene, server):
+        browser = Browser(server)
+        assert browser.send(TEXT, FILES).status == 303
+        assert browser.receipt()
+        assert browser.send(TEXT, FILES).status == 303
+    return scene, output.read_text("latin-1").splitlines()
+
+
+def calls(trace: list[str], names: str) -> list[str]:
+    pattern = re.compile(r"\d+ +(<\.\.\. )?(" + names.replace(",", "|") + r")\b")
+    return [line for line in trace if pattern.match(line)]
+
+
+def holding(lines: list[str]) -> list[str]:
+    return [line for line in lines if any(marker.decode() in line for marker in MARKERS)]
+
+
+@needs_strace
+def test_the_trace_sees_what_it_has_to_see(trace: tuple[Scene, list[str]]) -> None:
+    """Were the tracer blind, the next tests would prove nothing."""
+    scene, lines = trace
+    received = "\n".join(calls(lines, READS))
+    assert all(marker.decode() in received for marker in MARKERS)
+    (sealed,) = scene.sealed()
+    written = [int(line.rsplit("= ", 1)[1]) for line in calls(lines, "write") if "blobs/" in line]
+    assert sum(written) >= sealed.stat().st_size
+
+
+@needs_strace
+def test_no_marker_is_written_to_any_file(trace: tuple[Scene, list[str]]) -> None:
+    _, lines = trace
+    assert holding(calls(lines, WRITES)) == []
+
+
+@needs_strace
+def test_no_file_is_named_after_anything_sent_and_none_is_made_elsewhere(
+    trace: tuple[Scene, list[str]],
+) -> None:
+    scene, lines = trace
+    assert holding(calls(lines, NAMES)) == []
+    made = [
+        match[1]
+        for line in calls(lines, "openat,open,creat")
+        if "O_CREAT" in line and (match := re.search(r'"([^"]+)"', line))
+    ]
+    ours = str(scene.folder)
+    elsewhere = [path for path in made if not path.startswith(ours)]
+    # gunicorn keeps a worker's heartbeat in an empty file that it unlinks at once; Python's
+    # tempfile tries a folder by writing one word into it.
+    written = [line for line in calls(lines, WRITES) if any(f"<{p}" in line for p in elsewhere)]
+    assert [line for line in written if '"blat", 4)' not in line] == []
+
+
+@needs_strace
+def test_no_file_is_written_through_a_shared_mapping(trace: tuple[Scene, list[str]]) -> None:
+    _, lines = trace
+    shared = [
+        line
+        for line in calls(lines, "mmap")
+        if "MAP_SHARED" in line and "PROT_WRITE" in line and "MAP_ANON" not in line
+    ]
+    assert shared == []
+
+
+def found_on_disk(folder: Path) -> list[str]:
+    """Return the files below ``folder`` that hold a marker."""
+    return [
+        str(path)
+        for path in folder.rglob("*")
+        if path.is_file() and any(marker in path.read_bytes() for marker in MARKERS)
+    ]
+
+
+def state_is_clean(scene: Scene, server: Server, temporary: Path) -> None:
+    assert found_on_disk(scene.folder) == []
+    assert found_on_disk(temporary) == []
+    log = server.log.read_text()
+    assert "127.0.0.1" not in log
+    assert "/submit" not in log
+
+
+def send_part(browser: Browser, server: Server, share: float) -> None:
+    body = browser.form_body(TEXT, FILES)
+    with server.connect() as connection:
+        connection.sendall(browser.form_head(len(body)).encode() + body[: int(len(body) * share)])
+        time.sleep(0.3)
+        if share < 1:
+            return
+        browser.read(connection)
+
+
+@pytest.mark.parametrize("ending", ["success", "cut", "killed", "refused"])
+def test_nothing_is_left_on_disk_or_in_a_log(tmp_path: Path, ending: str) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environment = {"TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
+    with house_of_today(tmp_path, environment=environment) as (scene, server):
+        browser = Browser(server)
+        browser.open_form()
+        if ending == "refused":
+            browser.hidden["code_mac"] = "0" * 64
+        if ending == "killed":
+            body = browser.form_body(TEXT, FILES)
+            with server.connect() as connection:
+                connection.sendall(browser.form_head(len(body)).encode() + body[:-5000])
+                time.sleep(0.3)
+                server.kill()
+        else:
+            send_part(browser, server, 0.7 if ending == "cut" else 1)
+            if ending == "success":
+                assert browser.receipt()
+        state_is_clean(scene, server, temporary)
+    state_is_clean(scene, server, temporary)
+
+
+def test_a_killed_servers_drafts_are_swept_when_it_starts_again(tmp_path: Path) -> None:
+    with house_of_today(tmp_path) as (scene, server):
+        browser = Browser(server)
+        browser.open_form()
+        body = browser.form_body(TEXT, FILES)
+        with server.connect() as connection:
+            connection.sendall(browser.form_head(len(body)).encode() + body[:-5000])
+            deadline = time.monotonic() + 10
+            folder = scene.folder / "state" / "blobs"
+            while not list(folder.iterdir()) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            server.kill()
+    drafts = list(folder.iterdir())
+    assert [path.suffix for path in drafts] == [".draft"]
+    assert scene.deployment().store.sweep() == 1
+    assert list(folder.iterdir()) == []
+
+
+def test_times_of_files_are_constant(tmp_path: Path) -> None:
+    with house_of_today(tmp_path) as (scene, server):
+        assert Browser(server).send(TEXT).status == 303
+        server.process.send_signal(signal.SIGTERM)
+    (sealed,) = scene.sealed()
+    assert (sealed.stat().st_mtime, sealed.stat().st_atime) == (315_532_800, 315_532_800)

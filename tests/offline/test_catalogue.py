@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+from pathlib import Path
+
+import pytest
+
+from intake.age.opening.hybrid import HybridIdentity
+from intake.age.sealing.seal import seal_bytes
+from intake.errors import VaultUnusable
+from intake.offline import catalogue
+from intake.offline.catalogue import Entry, Status
+
+IDENTITY = HybridIdentity.generate()
+ENTRY = Entry("0f" * 16, "2026-11", dt.date(2026, 11, 23), Status.READ, 2, "my", "ab" * 32)
+LOST = Entry("f0" * 16, "", None, Status.DAMAGED, 0, "", None)
+
+
+def test_entries_round_trip_sealed(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.age"
+    assert catalogue.load(path, IDENTITY) == {}
+    catalogue.save(path, IDENTITY, [ENTRY, LOST])
+    assert catalogue.load(path, IDENTITY) == {ENTRY.id: ENTRY, LOST.id: LOST}
+    for secret in (ENTRY.id, ENTRY.epoch, "2026"):
+        assert secret.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("status", Status)
+def test_every_status_is_kept(status: Status, tmp_path: Path) -> None:
+    entry = dataclasses.replace(ENTRY, status=status)
+    catalogue.save(tmp_path / "c", IDENTITY, [entry])
+    assert catalogue.load(tmp_path / "c", IDENTITY) == {entry.id: entry}
+
+
+def sealed(document: object) -> bytes:
+    return seal_bytes(json.dumps(document).encode(), [IDENTITY.recipient()])
+
+
+GOOD = ENTRY.to_json()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"words",
+        sealed(None),
+        sealed([]),
+        sealed({}),
+        sealed({"entries": [1]}),
+        sealed({"entries": [{}]}),
+        sealed({"entries": [{**GOOD, "day": "no day"}]}),
+        sealed({"entries": [{**GOOD, "status": "eaten"}]}),
+        sealed({"entries": [{**GOOD, "attachments": "many"}]}),
+        sealed({"entries": [GOOD]})[:-1],
+        seal_bytes(b"{", [IDENTITY.recipient()]),
+        seal_bytes(b'{"entries": []}', [HybridIdentity.generate().recipient()]),
+    ],
+)
+def test_a_damaged_catalogue_is_refused_with_the_way_out(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.age"
+    path.write_bytes(data)
+    with pytest.raises(VaultUnusable, match="remove it"):
+        catalogue.load(path, IDENTITY)

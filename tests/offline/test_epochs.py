@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import re
+
+import pytest
+
+from intake.manifest.model import EPOCH_ID
+from intake.offline.epochs import EpochLength, period_of, periods_from
+
+D = dt.date
+
+
+@pytest.mark.parametrize(
+    ("day", "length", "period_id", "begins", "ends"),
+    [
+        (D(2026, 11, 23), EpochLength.DAY, "2026-11-23", D(2026, 11, 23), D(2026, 11, 24)),
+        (D(2026, 12, 31), EpochLength.DAY, "2026-12-31", D(2026, 12, 31), D(2027, 1, 1)),
+        (D(2028, 2, 28), EpochLength.DAY, "2028-02-28", D(2028, 2, 28), D(2028, 2, 29)),
+        (D(2026, 11, 23), EpochLength.WEEK, "2026-W48", D(2026, 11, 23), D(2026, 11, 30)),
+        (D(2026, 11, 29), EpochLength.WEEK, "2026-W48", D(2026, 11, 23), D(2026, 11, 30)),
+        # ISO 8601: a week belongs to the year that its Thursday is in.
+        (D(2027, 1, 1), EpochLength.WEEK, "2026-W53", D(2026, 12, 28), D(2027, 1, 4)),
+        (D(2024, 12, 30), EpochLength.WEEK, "2025-W01", D(2024, 12, 30), D(2025, 1, 6)),
+        (D(2026, 11, 1), EpochLength.MONTH, "2026-11", D(2026, 11, 1), D(2026, 12, 1)),
+        (D(2026, 11, 30), EpochLength.MONTH, "2026-11", D(2026, 11, 1), D(2026, 12, 1)),
+        (D(2026, 12, 31), EpochLength.MONTH, "2026-12", D(2026, 12, 1), D(2027, 1, 1)),
+        (D(2028, 2, 29), EpochLength.MONTH, "2028-02", D(2028, 2, 1), D(2028, 3, 1)),
+        (D(2027, 1, 31), EpochLength.MONTH, "2027-01", D(2027, 1, 1), D(2027, 2, 1)),
+    ],
+)
+def test_the_epoch_a_day_is_in(
+    day: dt.date, length: EpochLength, period_id: str, begins: dt.date, ends: dt.date
+) -> None:
+    period = period_of(day, length)
+    assert (period.id, period.begins, period.ends) == (period_id, begins, ends)
+
+
+@pytest.mark.parametrize("length", EpochLength)
+def test_every_day_of_ten_years_is_in_exactly_one_epoch(length: EpochLength) -> None:
+    days = [D(2026, 1, 1) + dt.timedelta(days=n) for n in range(3653)]
+    for day in days:
+        period = period_of(day, length)
+        assert period.begins <= day < period.ends
+        assert re.fullmatch(EPOCH_ID, period.id)
+        assert period_of(period.begins, length) == period
+        assert period_of(period.ends, length) != period
+
+
+@pytest.mark.parametrize("length", EpochLength)
+def test_epochs_in_a_row_leave_no_day_out(length: EpochLength) -> None:
+    periods = periods_from(D(2026, 11, 23), 100, length)
+    assert len(periods) == len({period.id for period in periods}) == 100
+    assert periods[0] == period_of(D(2026, 11, 23), length)
+    for earlier, later in itertools.pairwise(periods):
+        assert earlier.ends == later.begins
