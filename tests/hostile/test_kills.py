@@ -60,7 +60,7 @@ def child(scene: Scene, step: int, report: Callable[[str], None], *, after: bool
         def commit(self) -> None:
             dying(super().commit)()
 
-        def cursor(self, *args: Any) -> sqlite3.Cursor:
+        def cursor(self, *args: Any) -> Any:
             tick()
             return super().cursor(*args)
 

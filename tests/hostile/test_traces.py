@@ -23,9 +23,15 @@ TEXT, NAME, FILE = "text-marker-8c1f", "name-marker-2e7a", "file-marker-5b90"
 MARKERS = (TEXT.encode(), NAME.encode(), FILE.encode())
 FILES = [(f"ဓာတ်ပုံ {NAME}.jpg", (FILE.encode() + b"\0" * 999) * 700)]
 
-WRITES = "write,pwrite64,writev,pwritev,pwritev2,sendfile,splice,copy_file_range,vmsplice,process_vm_writev"
+WRITES = (
+    "write,pwrite64,writev,pwritev,pwritev2,sendfile,splice,copy_file_range,vmsplice,"
+    "process_vm_writev"
+)
 READS = "read,recvfrom,recvmsg"
-NAMES = "openat,open,creat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,mknod,mknodat,memfd_create,execve"
+NAMES = (
+    "openat,open,creat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,mknod,mknodat,"
+    "memfd_create,execve"
+)
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
@@ -37,8 +43,8 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, list[str]]:
         pytest.skip("strace is not installed")
     folder = tmp_path_factory.mktemp("traced")
     output = folder / "trace"
-    prefix = ("strace", "-f", "-y", "-s", "2000000", "-o", str(output))
-    prefix += ("-e", f"trace={WRITES},{READS},{NAMES},mmap")
+    traced = f"trace={WRITES},{READS},{NAMES},mmap"
+    prefix = ("strace", "-f", "-y", "-s", "2000000", "-o", str(output), "-e", traced)
     with house_of_today(folder, prefix=prefix) as (scene, server):
         browser = Browser(server)
         assert browser.send(TEXT, FILES).status == 303

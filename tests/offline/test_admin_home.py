@@ -107,7 +107,7 @@ def test_recipients_that_do_not_fit_change_nothing(home: AdminHome, added: Epoch
     assert home.sign("aye", PASSPHRASE, TODAY) == before
 
 
-def test_a_change_after_a_signature_takes_the_signature_away(home: AdminHome) -> None:
+def test_a_change_after_a_complete_version_begins_the_next(home: AdminHome) -> None:
     home.add_recipients((epoch(),), TODAY)
     home.sign("aye", PASSPHRASE, TODAY)
     changed = home.add_recipients((DECEMBER,), TODAY)

@@ -32,7 +32,7 @@ SETTINGS = """\
 listen = "127.0.0.1:{port}"
 hosts = ["127.0.0.1", "localhost"]
 workers = 2
-threads = 64
+threads = {threads}
 [keys]
 root = "root.pub"
 manifest = "manifest.json"
@@ -97,7 +97,12 @@ class Scene:
 
 
 def make_scene(
-    folder: Path, *, port: int = 8000, today: dt.date = TODAY, database: str = ""
+    folder: Path,
+    *,
+    port: int = 8000,
+    today: dt.date = TODAY,
+    database: str = "",
+    threads: int = 64,
 ) -> Scene:
     """Make a deployment whose epoch is the month of ``today``."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,7 +131,7 @@ def make_scene(
     (folder / "state").mkdir()
     line = f'database = "{database}"' if database else ""
     config = folder / "intake.toml"
-    config.write_text(SETTINGS.format(port=port, database=line), encoding="utf-8")
+    config.write_text(SETTINGS.format(port=port, database=line, threads=threads), encoding="utf-8")
     scene = Scene(folder, admin, reviewer, manifest, read_settings(config))
     scene.publish(manifest)
     return scene

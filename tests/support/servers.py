@@ -129,11 +129,13 @@ def serving(
 
 
 @contextlib.contextmanager
-def house_of_today(folder: Path, **options: object) -> Iterator[tuple[Scene, Server]]:
+def house_of_today(
+    folder: Path, *, threads: int = 64, **options: object
+) -> Iterator[tuple[Scene, Server]]:
     """Make a deployment of today in ``folder`` and serve it."""
     port = free_port()
     today = dt.datetime.now(dt.UTC).date()
-    scene = make_scene(folder / "deployment", port=port, today=today)
+    scene = make_scene(folder / "deployment", port=port, today=today, threads=threads)
     with serving(scene.config, port, **options) as server:  # type: ignore[arg-type]
         yield scene, server
 
