@@ -64,6 +64,9 @@ _DESCRIPTOR = struct.Struct("<4s3L")
 _DESCRIPTOR64 = struct.Struct("<4sL2Q")
 _LOCAL_EXTRA64 = struct.Struct("<2H2Q")
 _CENTRAL_LENGTH = 46
+# Of the name, the extra field and the comment.
+_CENTRAL_LENGTHS = struct.Struct("<3H")
+_CENTRAL_LENGTHS_AT = 28
 _ZIP64_TAG = 1
 _MAX_16 = 0xFFFF
 _MAX_32 = 0xFFFF_FFFF
@@ -270,9 +273,7 @@ def _open_zip(source: BinaryIO) -> tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]
     # leaves no room for other paths, duplicates, folders or another order.
     if [info.orig_filename for info in infos] != expected:
         raise _broken("its members are not the ones that must be there, in their order")
-    records = (_CENTRAL_LENGTH + len(i.orig_filename) + len(i.extra) for i in infos)
-    if sum(records) != end.size:
-        raise _broken("its directory has room for something hidden")
+    _check_lengths(_read_at(source, end.offset, end.size), infos)
     position = 0
     for info in infos:
         _check_directory_entry(info)
@@ -329,6 +330,22 @@ def _read_end64(source: BinaryIO, at: int, locator: bytes) -> _End:
     return _End(count, size, offset)
 
 
+def _check_lengths(directory: bytes, infos: list[zipfile.ZipInfo]) -> None:
+    """Check that the directory is its entries and nothing else.
+
+    ``zipfile`` takes an entry whose last fields reach beyond the directory for a shorter one;
+    other programs would read on, into the end record.
+    """
+    at = 0
+    for info in infos:
+        lengths = (len(info.orig_filename), len(info.extra), 0)
+        if _CENTRAL_LENGTHS.unpack_from(directory, at + _CENTRAL_LENGTHS_AT) != lengths:
+            raise _broken("its directory has room for something hidden")
+        at += _CENTRAL_LENGTH + sum(lengths)
+    if at != len(directory):
+        raise _broken("its directory has room for something hidden")
+
+
 def _check_directory_entry(info: zipfile.ZipInfo) -> None:
     mode = info.external_attr >> 16
     if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
@@ -339,7 +356,7 @@ def _check_directory_entry(info: zipfile.ZipInfo) -> None:
         raise _broken("a member claims to be a link, a folder or a device")
     if info.external_attr & _MAX_16 & ~_DOS_PLAIN:
         raise _broken("a member claims to be a folder")
-    if info.volume or info.comment or info.extra not in _possible_extras(info):
+    if info.volume or info.extra not in _possible_extras(info):
         raise _broken("a member carries more than its bytes")
 
 

@@ -15,13 +15,8 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from intake.online.refusal import Reason, Refusal
 
-#: How much is read at once: large enough that the server's own copying stays cheap (measured:
-#: docs/performance.md), small enough that a thousand slow uploads fit in memory.
+#: The most that is read at once (measured: docs/performance.md).
 BLOCK = 256 * 1024
-
-#: The first read. Blocks double from here, so that a form is judged as soon as its fields are here
-#: and not only when a bad line has brought a quarter of a megabyte.
-FIRST_BLOCK = 4 * 1024
 
 #: A part's header line: a name of 4,000 Burmese letters fits.
 HEADER_LINE_LIMIT = 16 * 1024
@@ -36,30 +31,33 @@ class Body:
     """A request's body: so many bytes, from a stream that may break off."""
 
     def __init__(self, read: Callable[[int], bytes], length: int) -> None:
-        """Read at most ``length`` bytes with ``read``, which returns less only at the end."""
+        """Read ``length`` bytes with ``read``, which returns some of them, and none at the end."""
         self._read = read
         self._left = length
-        self._block = FIRST_BLOCK
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the body in blocks of at most ``BLOCK`` and a tail.
+        """Yield the body as it arrives, in blocks of at most ``BLOCK`` and a tail.
 
         Raises:
             Refusal: the connection broke.
         """
         while self._left:
-            wanted = self._left if self._left <= self._block + _TAIL else self._block
-            self._block = min(2 * self._block, BLOCK)
-            try:
-                block = self._read(wanted)
-            except OSError as error:
-                self._left = 0
-                raise Refusal(Reason.CUT_SHORT) from error
-            if len(block) < wanted:
-                self._left = 0
-                raise Refusal(Reason.CUT_SHORT)
-            self._left -= len(block)
+            block = self._receive(BLOCK)
+            while 0 < self._left < _TAIL:
+                block += self._receive(_TAIL)
             yield block
+
+    def _receive(self, most: int) -> bytes:
+        try:
+            data = self._read(min(most, self._left))
+        except OSError as error:
+            self._left = 0
+            raise Refusal(Reason.CUT_SHORT) from error
+        if not data:
+            self._left = 0
+            raise Refusal(Reason.CUT_SHORT)
+        self._left -= len(data)
+        return data
 
     def drain(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         """Read and forget what is left, for at most ``seconds``.

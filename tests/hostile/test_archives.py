@@ -57,6 +57,7 @@ class Member:
     extra: bytes = b""
     comment: bytes = b""
     comment_length: int | None = None
+    extra_length: int | None = None
     disk: int = 0
 
     @property
@@ -107,7 +108,7 @@ class Member:
                 33,
                 *self.sizes,
                 len(self.name),
-                len(self.extra),
+                len(self.extra) if self.extra_length is None else self.extra_length,
                 len(self.comment) if self.comment_length is None else self.comment_length,
                 self.disk,
                 0,
@@ -377,6 +378,7 @@ MEMBERS: dict[str, bytes] = {
     "another disk": assemble(changed(0, disk=1)),
     "a comment": assemble(changed(0, comment=b"hello")),
     "a comment that is not there": assemble(changed(5, comment_length=22)),
+    "an extra field that is not there": assemble(changed(5, extra_length=22)),
     "an extra field": assemble(changed(0, extra=struct.pack("<2HL", 0xCAFE, 4, 0))),
     "a second name": assemble(
         changed(0, extra=struct.pack("<2HBL4s", 0x7075, 9, 1, zlib.crc32(b"x"), b"evil"))

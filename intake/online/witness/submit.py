@@ -25,6 +25,7 @@ from intake.online.keys_in_force import InForce
 from intake.online.receiving import ArrivingForm, Body
 from intake.online.refusal import Reason, Refusal
 from intake.online.sealing import Sealing, Taken, sealing
+from intake.online.socket_body import body_reader
 from intake.online.witness.answers import answer_then_drain
 from intake.online.witness.forms import AccountForm, CodeStamp, bind, judge, words
 from intake.online.witness.guards import refuse_foreign_posts
@@ -66,7 +67,7 @@ class SubmitPage(MethodView):
         try:
             refuse_foreign_posts(request)
             boundary, length = self._announced()
-            body = Body(request.environ["wsgi.input"].read, length)
+            body = Body(body_reader(request.environ), length)
             form = ArrivingForm(body, boundary, fields_size=self._fields_size())
             taken, code = self._take(form, length)
         except Refusal as refusal:

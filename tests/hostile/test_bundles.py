@@ -1,0 +1,446 @@
+"""Threats 7, 17 to 20, 22 and 24 where they meet bundles and vaults: whoever wrote the stick, or
+sealed what is on it, may be the attacker; and a stick may be pulled out at any moment."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from intake.age.header import MAX_STANZAS, Stanza, parse_header
+from intake.age.opening.hybrid import HybridIdentity
+from intake.age.opening.open import open_bytes
+from intake.age.sealing.passphrase import PassphraseRecipient
+from intake.age.sealing.seal import seal_bytes
+from intake.courier.bundle import BUNDLE_TYPE, LISTING, SUBMISSIONS
+from intake.errors import AgeError, BundleBroken, IntakeError
+from intake.manifest import dsse
+from intake.offline.catalogue import Status
+from intake.offline.inbox import ImportReport, import_bundle
+from intake.offline.vault import Vault
+from intake.secret import Secret
+from tests.support.submissions import ACCOUNT, EPOCH, Stick, seal
+from tests.support.vaults import PASSPHRASE, Done, Program, environment, make_vault, review
+
+VERSION = b"age-encryption.org/v1\n"
+MAC = b"--- " + b"A" * 43 + b"\n"
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Vault:
+    return make_vault(tmp_path / "vault")
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_bytes(PASSPHRASE.reveal())
+    return review(tmp_path / "vault", passphrase)
+
+
+def mine(vault: Vault) -> list[Any]:
+    return [vault.keys.epochs[EPOCH].recipient()]
+
+
+def take(vault: Vault, folder: Path) -> ImportReport:
+    return import_bundle(vault, folder, lambda _count: None)
+
+
+def unlocked(vault: Vault) -> Vault:
+    return Vault.unlock(vault.submissions_folder.parent, PASSPHRASE)
+
+
+# --- 17: any age file at all -----------------------------------------------------------------
+
+
+def stanza() -> bytes:
+    return bytes(HybridIdentity.generate().recipient().wrap(Secret(bytes(16)))[0])
+
+
+def passphrase_sealed(_vault: Vault) -> bytes:
+    return seal_bytes(b"x", [PassphraseRecipient(PASSPHRASE, 10)])
+
+
+AGE_FILES: dict[str, Callable[[Vault], bytes]] = {
+    "nothing but zeros": lambda _vault: bytes(1000),
+    "a zip": lambda _vault: b"PK\x03\x04" + bytes(1000),
+    "a version from the future": lambda _vault: b"age-encryption.org/v2\n" + bytes(1000),
+    "a header without an end": lambda _vault: VERSION + b"-> a\n" + (b"A" * 64 + b"\n") * 50_000,
+    "thousands of stanzas": lambda _vault: VERSION + b"-> a\n\n" * 5000 + MAC + bytes(100),
+    "as many of our stanzas as are read": lambda _vault: (
+        VERSION + stanza() * min(MAX_STANZAS, 600) + MAC + bytes(100)
+    ),
+    "a work factor that hangs": lambda _vault: (
+        VERSION + b"-> scrypt " + b"A" * 22 + b" 63\n" + b"A" * 43 + b"\n" + MAC + bytes(100)
+    ),
+    "our vault's own passphrase": passphrase_sealed,
+    "armored": lambda vault: (
+        b"-----BEGIN AGE ENCRYPTED FILE-----\n"
+        + base64.encodebytes(seal(mine(vault)))
+        + b"-----END AGE ENCRYPTED FILE-----\n"
+    ),
+    "a stanza added to one of ours": lambda vault: seal(mine(vault)).replace(
+        b"---", bytes(Stanza("x", (), b"")) + b"---", 1
+    ),
+    "sealed to the vault and not to an epoch": lambda vault: seal([vault.keys.vault.recipient()]),
+}
+
+
+@pytest.mark.parametrize("name", AGE_FILES)
+def test_no_age_file_hangs_an_import_or_gets_in(name: str, vault: Vault, tmp_path: Path) -> None:
+    good = seal(mine(vault))
+    stick = Stick.make(tmp_path / "stick", AGE_FILES[name](vault), good)
+    began = time.monotonic()
+    report = take(vault, stick.folder)
+    assert time.monotonic() - began < 10
+    assert report.imported == (stick.submissions[1].id,)
+    assert report.refused[0][0] == stick.submissions[0].id
+    assert [path.name for path in vault.submissions_folder.iterdir()] == [
+        f"{stick.submissions[1].id}.age"
+    ]
+
+
+def cut(size: int) -> Callable[[bytes], bytes]:
+    return lambda sealed: sealed[:-size]
+
+
+def spliced(sealed: bytes) -> bytes:
+    """Swap two chunks of 64 KiB and their tags."""
+    source = io.BytesIO(sealed)
+    parse_header(source)
+    start, chunk = source.tell() + 16, 65_536 + 16
+    one, two = sealed[start : start + chunk], sealed[start + chunk : start + 2 * chunk]
+    return sealed[:start] + two + one + sealed[start + 2 * chunk :]
+
+
+PAYLOADS: dict[str, Callable[[bytes], bytes]] = {
+    "cut by a byte": cut(1),
+    "cut by a chunk": cut(65_552),
+    "cut to its header": lambda sealed: sealed[:2000],
+    "a byte appended": lambda sealed: sealed + b"\x00",
+    "two chunks swapped": spliced,
+    "a bit of the zip's directory": lambda sealed: sealed[:-1] + bytes([sealed[-1] ^ 1]),
+}
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_a_payload_that_was_broken_before_it_was_listed_is_kept_and_never_read_as_whole(
+    name: str, vault: Vault, tmp_path: Path, program: Program
+) -> None:
+    """The hash is right, so it is evidence of what the server held; but nothing reads it."""
+    stick = Stick.make(tmp_path / "stick", PAYLOADS[name](seal(mine(vault), ACCOUNT * 900)))
+    assert set(take(vault, stick.folder).imported) == stick.ids()
+    found = stick.submissions[0].id
+    assert vault.entries()[found].received_sha256 == stick.submissions[0].sha256
+    if name != "two chunks swapped":  # found out when the account is read
+        assert vault.entries()[found].status is Status.DAMAGED
+    for arguments in (("show", found), ("extract", found, str(tmp_path / "out"))):
+        program.fails(*arguments)
+    assert not (tmp_path / "out").exists()
+
+
+# --- 18 and 24: envelopes of the attacker's own making ---------------------------------------
+
+
+def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+ENVELOPES = {
+    "nothing": b"",
+    "no zip": b"words",
+    "an empty zip": zipped(),
+    "a path upwards": zipped(("../../../../tmp/intake-was-here", b"x")),
+    "an absolute path": zipped(("/tmp/intake-was-here", b"x")),  # noqa: S108  # an attack, not a use
+    "a bomb": zipped(("account.txt", bytes(50_000_000)), method=zipfile.ZIP_DEFLATED),
+    "an age file in an age file": seal([HybridIdentity.generate().recipient()]),
+}
+
+
+@pytest.mark.parametrize("name", ENVELOPES)
+def test_what_is_no_envelope_of_ours_is_listed_as_damaged_and_not_unpacked(
+    name: str, vault: Vault, tmp_path: Path, program: Program
+) -> None:
+    sealed = seal_bytes(ENVELOPES[name], mine(vault))
+    stick = Stick.make(tmp_path / "stick", sealed, seal(mine(vault)))
+    assert set(take(vault, stick.folder).imported) == stick.ids()
+    found = stick.submissions[0].id
+    assert vault.entries()[found].status is Status.DAMAGED
+    program.fails("extract", found, tmp_path / "out")
+    program.fails("show", found, "--json")
+    assert not (tmp_path / "out").exists()
+    assert not Path("/tmp/intake-was-here").exists()  # noqa: S108  # likewise
+    program.well("show", stick.submissions[1].id)
+
+
+@pytest.mark.parametrize("account", ["", "က" * 100_000, "x" * 100_000, "\u202e" * 1000])
+def test_accounts_that_are_empty_or_without_a_space_are_read(
+    account: str, vault: Vault, tmp_path: Path, program: Program
+) -> None:
+    stick = Stick.make(tmp_path / "stick", seal(mine(vault), account))
+    take(vault, stick.folder)
+    found = stick.submissions[0].id
+    assert json.loads(program.well("show", found, "--json"))["account"] == account
+    program.well("show", found)
+
+
+# --- 20: terminal escapes --------------------------------------------------------------------
+
+ESCAPES = "\x1b[2J\x1b]0;title\x07\x9b31m\r\x08\x7f\u202e"
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def test_no_escape_reaches_the_terminal_from_an_account(
+    vault: Vault, tmp_path: Path, program: Program
+) -> None:
+    files = [(f"photo{ESCAPES}.jpg", b"x")]
+    sealed = seal(mine(vault), f"I saw {ESCAPES} it.", files)
+    stick = Stick.make(tmp_path / "stick", sealed)
+    program.well("import", stick.folder)
+    found = stick.submissions[0].id
+    for arguments in (("list",), ("show", found), ("extract", found, str(tmp_path / "out"))):
+        done = program(*arguments)
+        assert done.status == 0
+        assert not _CONTROL.search(done.out + done.err)
+
+
+def listing(stick: Stick, change: Callable[[dict[str, Any]], object]) -> None:
+    """Write a listing with anything at all in its payload."""
+    path = stick.folder / LISTING
+    payload = json.loads(base64.b64decode(json.loads(path.read_bytes())["payload"]))
+    change(payload)
+    envelope = dsse.Envelope(BUNDLE_TYPE, json.dumps(payload).encode(), ())
+    path.write_bytes(dsse.envelope_bytes(envelope))
+
+
+LISTINGS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "escapes in an epoch": lambda p: p["submissions"][0].update(epoch=ESCAPES),
+    "escapes in an id": lambda p: p["submissions"][0].update(id=ESCAPES),
+    "escapes in a field's name": lambda p: p.update({ESCAPES: 1}),
+    "escapes in the format": lambda p: p.update(format=ESCAPES),
+    "escapes in a closed epoch": lambda p: p.update(closed_epochs=[ESCAPES]),
+    "half a surrogate pair": lambda p: p["submissions"][0].update(epoch="\ud800"),
+    "a path for an id": lambda p: p["submissions"][0].update(id="../../../etc/shadow"),
+    "one id twice": lambda p: p.update(submissions=p["submissions"] * 2),
+    "a size beyond any disk": lambda p: p["submissions"][0].update(size=10**30),
+}
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+def test_a_hostile_listing_is_refused_in_plain_words(
+    name: str, vault: Vault, tmp_path: Path, program: Program
+) -> None:
+    stick = Stick.make(tmp_path / "stick", seal(mine(vault)))
+    listing(stick, LISTINGS[name])
+    done = program("import", stick.folder)
+    assert done.status == 1
+    assert len(done.errors) == 1
+    assert not _CONTROL.search(done.out + done.err)
+    assert vault.ids() == ()
+
+
+# --- 22: sticks ------------------------------------------------------------------------------
+
+
+def link_submissions(stick: Stick) -> None:
+    elsewhere = stick.folder.parent / "elsewhere"
+    (stick.folder / SUBMISSIONS).rename(elsewhere)
+    (stick.folder / SUBMISSIONS).symlink_to(elsewhere)
+
+
+def link_one(stick: Stick) -> None:
+    elsewhere = stick.folder.parent / "elsewhere"
+    stick.path(0).rename(elsewhere)
+    stick.path(0).symlink_to(elsewhere)
+
+
+def pipe(stick: Stick) -> None:
+    stick.path(0).unlink()
+    os.mkfifo(stick.path(0))
+
+
+def device(stick: Stick) -> None:
+    stick.path(0).unlink()
+    stick.path(0).symlink_to("/dev/zero")
+
+
+def no_folder(stick: Stick) -> None:
+    (stick.folder / SUBMISSIONS).rename(stick.folder / "elsewhere")
+
+
+STICKS = (link_submissions, link_one, pipe, device, no_folder)
+
+
+@pytest.mark.parametrize("change", STICKS)
+def test_a_stick_cannot_point_elsewhere_or_make_us_wait(
+    change: Callable[[Stick], None], vault: Vault, tmp_path: Path
+) -> None:
+    stick = Stick.make(tmp_path / "stick", seal(mine(vault)))
+    change(stick)
+    [(_, error)] = take(vault, stick.folder).refused
+    assert isinstance(error, BundleBroken)
+    assert list(vault.submissions_folder.iterdir()) == []
+
+
+def test_a_bundle_played_again_changes_nothing(vault: Vault, tmp_path: Path) -> None:
+    old = Stick.make(tmp_path / "old", seal(mine(vault)))
+    new = Stick.make(tmp_path / "new", old.path(0).read_bytes(), seal(mine(vault)))
+    new.sequence = 2
+    new.write()
+    take(vault, new.folder)
+    kept = {name: vault.path(name).read_bytes() for name in vault.ids()}
+    vault.mark_read(vault.ids()[0])
+    for _ in range(2):
+        take(vault, old.folder)
+    assert {name: vault.path(name).read_bytes() for name in new.ids()} == {
+        name: kept[name] for name in new.ids()
+    }
+
+
+def test_what_was_taken_out_of_a_listing_later_stays_in_the_vault(
+    vault: Vault, tmp_path: Path
+) -> None:
+    stick = Stick.make(tmp_path / "stick", seal(mine(vault)), seal(mine(vault)))
+    take(vault, stick.folder)
+    before = vault.ids()
+    stick.submissions = stick.submissions[:1]
+    stick.write()
+    take(vault, stick.folder)
+    assert vault.ids() == before
+
+
+#: Kills the process without any goodbye at the n-th call of a step, as a power cut would.
+KILL_AT = """
+import os, pathlib
+import intake.offline.vault, intake.durable
+count = 0
+def dying(step):
+    def run(*arguments, **options):
+        global count
+        count += 1
+        if count == {call}:
+            os._exit(9)
+        return step(*arguments, **options)
+    return run
+{target} = dying({target})
+"""
+
+STEPS = [
+    *(("pathlib.Path.rename", call) for call in (1, 2, 3, 4)),
+    *(("os.fsync", call) for call in (1, 2, 4, 5, 6)),
+    ("intake.offline.vault.Vault.describe", 2),
+    ("intake.offline.vault.Vault.save_entries", 1),
+]
+
+
+@pytest.mark.parametrize(("target", "call"), STEPS)
+def test_pulled_out_at_any_step_the_next_import_makes_it_whole(
+    target: str, call: int, vault: Vault, tmp_path: Path, program: Program
+) -> None:
+    stick = Stick.make(tmp_path / "stick", *(seal(mine(vault), str(n)) for n in range(3)))
+    killed = replace(program, before=KILL_AT.format(target=target, call=call))
+    assert killed("import", stick.folder).status == 9
+    # Whatever is under its own name by now is whole.
+    for name in vault.ids():
+        with vault.envelope(name) as envelope:
+            assert envelope.account_text() in {"0", "1", "2"}
+    report = take(unlocked(vault), stick.folder)
+    assert report.refused == ()
+    assert set(report.imported) | set(report.known) == stick.ids()
+    assert {path.name for path in vault.submissions_folder.iterdir()} == {
+        f"{name}.age" for name in stick.ids()
+    }
+    assert set(take(vault, stick.folder).known) == stick.ids()
+    for entry in vault.entries().values():
+        assert entry.status is Status.UNREAD
+        assert entry.received_sha256 is not None
+
+
+FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))"
+
+
+def test_a_full_vault_disk_is_said_and_leaves_nothing_half(
+    vault: Vault, tmp_path: Path, program: Program
+) -> None:
+    stick = Stick.make(tmp_path / "stick", seal(mine(vault)), seal(mine(vault)))
+    assert replace(program, before=FULL).fails("import", stick.folder)
+    assert list(vault.submissions_folder.iterdir()) == []
+    assert set(take(vault, stick.folder).imported) == stick.ids()
+
+
+def test_two_imports_at_once_take_each_submission_once(
+    vault: Vault, tmp_path: Path, program: Program
+) -> None:
+    stick = Stick.make(tmp_path / "stick", *(seal(mine(vault), str(n)) for n in range(8)))
+    script = "from intake.offline.cli import main; main()"
+    command = [sys.executable, "-c", script, *program.options, "import", str(stick.folder)]
+    running = [
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+        )
+        for env in (environment(), environment())
+    ]
+    done = []
+    for process in running:
+        out, err = process.communicate(timeout=60)
+        done.append(Done(process.returncode, out, err))
+    assert [(d.status, d.errors) for d in done] == [(0, [])] * 2
+    taken = [int(d.out.split()[1].rstrip(";")) for d in done]
+    assert sorted(taken) == [0, 8]
+    assert set(vault.entries()) == stick.ids()
+
+
+# --- the vault itself, changed by whoever had the machine ------------------------------------
+
+
+def test_submissions_changed_at_rest_do_not_open(vault: Vault, tmp_path: Path) -> None:
+    stick = Stick.make(tmp_path / "stick", seal(mine(vault), ACCOUNT))
+    take(vault, stick.folder)
+    path = vault.path(stick.submissions[0].id)
+    whole = path.read_bytes()
+    assert open_bytes(whole, [vault.keys.vault])
+    for at in (0, 30, 1000, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(AgeError):
+            open_bytes(path.read_bytes(), [vault.keys.vault])
+
+
+@pytest.mark.parametrize("work_factor", ["21", "63", "99"])
+def test_a_key_file_that_demands_endless_work_is_refused_at_once(
+    work_factor: str, vault: Vault
+) -> None:
+    path = vault.submissions_folder.parent / "identities.age"
+    path.write_bytes(
+        re.sub(rb"(-> scrypt \S+) \d+", rb"\1 " + work_factor.encode(), path.read_bytes())
+    )
+    began = time.monotonic()
+    with pytest.raises(IntakeError):
+        unlocked(vault)
+    assert time.monotonic() - began < 2
+
+
+def test_a_catalogue_that_somebody_else_sealed_is_not_believed(
+    vault: Vault, tmp_path: Path
+) -> None:
+    stick = Stick.make(tmp_path / "stick", seal(mine(vault)))
+    take(vault, stick.folder)
+    forged = seal_bytes(b'{"entries": []}', [HybridIdentity.generate().recipient()])
+    (vault.submissions_folder.parent / "catalogue.age").write_bytes(forged)
+    with pytest.raises(IntakeError, match="remove it"):
+        vault.entries()
