@@ -16,9 +16,6 @@ from intake.errors import DocumentMalformed, EnvelopeBroken
 from intake.manifest.model import EPOCH_ID
 from intake.strict_json import Fields
 
-#: Ten times what one form can bring (the server's parser takes 1,000 parts).
-MAX_ATTACHMENTS = 10_000
-
 #: Characters in any one text we know: four times the longest header line the server takes, which
 #: is where names and types come from.
 MAX_TEXT = 64 * 1024
@@ -80,9 +77,6 @@ def _read(document: object) -> AccountDocument:
         raise DocumentMalformed(
             f"It is not in the format {members.ACCOUNT_FORMAT}; update the program."
         )
-    attachments = fields.take("attachments", list)
-    if len(attachments) > MAX_ATTACHMENTS:
-        raise DocumentMalformed(f"It lists more than {MAX_ATTACHMENTS} attachments.")
     return AccountDocument(
         format=members.ACCOUNT_FORMAT,
         language=_matching(fields, "language", _LANGUAGE),
@@ -91,7 +85,7 @@ def _read(document: object) -> AccountDocument:
         consents=fields.each("consents", _read_consent),
         account_bytes=_integer(fields, "account_bytes", 0),
         repaired=fields.each("repaired", _bounded),
-        attachments=tuple(_read_attachment(attachment) for attachment in attachments),
+        attachments=fields.each("attachments", _read_attachment),
         manifest_version=_integer(fields, "manifest_version", 1),
         epoch=_matching(fields, "epoch", _EPOCH),
         reply_to=_matching(fields, "reply_to", _RECIPIENT),

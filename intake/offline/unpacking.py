@@ -26,11 +26,7 @@ from intake.envelope import members
 from intake.envelope.account import Attachment
 from intake.envelope.digest import BackgroundSha256
 from intake.errors import EnvelopeBroken, IntakeError
-from intake.offline.account_document import (
-    MAX_ATTACHMENTS,
-    AccountDocument,
-    read_account_document,
-)
+from intake.offline.account_document import AccountDocument, read_account_document
 from intake.offline.safe_names import safe_names
 
 if TYPE_CHECKING:
@@ -47,6 +43,9 @@ MAX_ACCOUNT_TEXT = 64 * MIB
 #: A hundred attachments with the longest names a header can carry; parsed, it is some ten times
 #: as large in memory.
 MAX_ACCOUNT_JSON = 16 * MIB
+
+#: Ten times what one form can bring (the server's parser takes 1,000 parts).
+MAX_ATTACHMENTS = 10_000
 
 # Members that are no attachments: account.txt, identity.age, account.json, padding.
 _LAST_MEMBERS = (members.ACCOUNT_TEXT, members.IDENTITY, members.ACCOUNT_JSON, members.PADDING)

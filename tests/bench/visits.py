@@ -26,7 +26,7 @@ RUNS = 3
 
 _TOKEN = re.compile(rb'name="csrf_token" value="([^"]+)"')
 _CODE = re.compile(rb'name="code" value="([^"]+)"')
-_MAC = re.compile(rb'name="code_mac" type="hidden" value="([^"]+)"')
+_MAC = re.compile(rb'name="code_mac" value="([^"]+)"')
 _COOKIE = re.compile(rb"Set-Cookie: (visit=[^;]+)")
 _LENGTH = re.compile(rb"Content-Length: (\d+)", re.IGNORECASE)
 _ACCOUNT = "ကျွန်တော် မြင်ခဲ့တာကို ပြောပြချင်ပါတယ်။ ".encode() * 20

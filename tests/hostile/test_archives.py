@@ -24,7 +24,7 @@ import pytest
 
 from intake.envelope import members
 from intake.errors import EnvelopeBroken
-from intake.offline import account_document, unpacking
+from intake.offline import unpacking
 from intake.offline.unpacking import Envelope
 
 ACCOUNT = "ရွာကို မီးရှို့ခဲ့တယ်။".encode()
@@ -45,6 +45,8 @@ class Member:
     dos: int = 0
     stated: int | None = None
     crc: int | None = None
+    signature: bytes = b"PK\3\4"
+    local_version: int | None = None
     local_name: bytes | None = None
     local_extra: bytes = b""
     local_flags: int | None = None
@@ -80,8 +82,8 @@ class Member:
         sizes = self.local_sizes or ((0, 0, 0) if flags & 8 else self.sizes)
         header = struct.pack(
             "<4s5H3L2H",
-            b"PK\3\4",
-            self.version,
+            self.signature,
+            self.version if self.local_version is None else self.local_version,
             flags,
             method,
             0,
@@ -396,6 +398,24 @@ MEMBERS: dict[str, bytes] = {
             descriptor=zip64_descriptor(PHOTO),
         )
     ),
+    "20 bytes of it, and sizes beside them": assemble(
+        changed(0, local_extra=ZIP64_NONE, descriptor=zip64_descriptor(PHOTO))
+    ),
+    "more than 20 bytes of it": assemble(
+        changed(
+            0,
+            local_extra=struct.pack("<2H3Q", 1, 24, 0, 0, 0),
+            local_sizes=(0, 0xFFFFFFFF, 0xFFFFFFFF),
+            descriptor=zip64_descriptor(PHOTO),
+        )
+    ),
+    # headers of their own, also of what nobody takes out
+    "an attachment without a signature": assemble(changed(0, signature=b"PK\0\0")),
+    "padding without a signature": assemble(changed(5, signature=b"PK\0\0")),
+    "padding of a later version": assemble(changed(5, local_version=63)),
+    "padding of another name": assemble(changed(5, local_name=b"paddinG")),
+    "padding of a longer name": assemble(changed(5, local_name=b"padding.exe")),
+    "padding of a shorter name": assemble(changed(5, local_name=b"pad", local_extra=b"ding")),
     # where
     "a gap between members": assemble(changed(0, gap=b"hidden")),
     "a gap before the directory": assemble(good(), between=b"hidden"),
@@ -563,14 +583,13 @@ def test_an_end_in_64_bits_is_taken() -> None:
 
 
 class ManyMembers(io.RawIOBase):
-    """A gigabyte of directory, well formed, ten million entries: it must never be read."""
+    """A gigabyte of directory: it must never be read."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
         super().__init__()
-        self.entry = Member(b"attachments/001", b"").central(0)
-        directory = len(self.entry) * 10_000_000
+        directory = len(Member(b"attachments/001", b"").central(0)) * 10_000_000
         ending = end64(
-            assemble([]), count=10_000_000, here=10_000_000, size=directory, at=directory
+            assemble([]), count=count, here=count, size=directory, offset=0, at=directory
         )
         self.ending, self.length = ending, directory + len(ending)
         self.at = self.was_read = 0
@@ -594,8 +613,9 @@ class ManyMembers(io.RawIOBase):
         return self.ending[start : start + size] if start >= 0 else bytes(size)
 
 
-def test_ten_million_members_are_refused_before_they_are_read() -> None:
-    source = ManyMembers()
+@pytest.mark.parametrize("count", [10_000_000, unpacking.MAX_MEMBERS, 4])
+def test_ten_million_members_are_refused_before_they_are_read(count: int) -> None:
+    source = ManyMembers(count)
     refused(cast("BinaryIO", source))
     assert source.was_read < 1000
 
@@ -611,7 +631,7 @@ def test_as_many_members_as_may_be_are_taken(tmp_path: Path) -> None:
 
 
 def test_one_member_too_many_is_refused() -> None:
-    number = account_document.MAX_ATTACHMENTS + 1
+    number = unpacking.MAX_ATTACHMENTS + 1
     contents = [Member(members.attachment_member(n).encode(), b"") for n in range(1, number + 1)]
     assert "number of members" in refused(assemble(contents + good()[2:]))
 

@@ -390,12 +390,17 @@ def test_two_imports_at_once_take_each_submission_once(
     stick = Stick.make(tmp_path / "stick", *(seal(mine(vault), str(n)) for n in range(8)))
     script = "from intake.offline.cli import main; main()"
     command = [sys.executable, "-c", script, *program.options, "import", str(stick.folder)]
-    running = [
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
-        )
-        for env in (environment(), environment())
-    ]
+    # While somebody changes the vault, both wait; then both are let go at the same moment.
+    with vault.exclusive():
+        running = [
+            subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+            )
+            for env in (environment(), environment())
+        ]
+        time.sleep(2)
+        assert [process.poll() for process in running] == [None, None]
+        assert vault.ids() == ()
     done = []
     for process in running:
         out, err = process.communicate(timeout=60)

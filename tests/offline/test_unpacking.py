@@ -329,22 +329,22 @@ def a_name_too_long(path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "make",
+    ("make", "reason"),
     [
-        a_full_folder,
-        a_file,
-        a_link_to_an_empty_folder,
-        a_dangling_link,
-        a_folder_in_no_folder,
-        a_name_too_long,
+        (a_full_folder, "in use"),
+        (a_file, "in use"),
+        (a_link_to_an_empty_folder, "link"),
+        (a_dangling_link, "link"),
+        (a_folder_in_no_folder, "make it"),
+        (a_name_too_long, "cannot be used"),
     ],
 )
 def test_a_folder_that_cannot_be_filled_is_refused(
-    make: Callable[[Path], Path], tmp_path: Path
+    make: Callable[[Path], Path], reason: str, tmp_path: Path
 ) -> None:
     folder = make(tmp_path / "out")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(FolderRefused):
+    with pytest.raises(FolderRefused, match=reason):
         opened(seal([(BURMESE, b"1")])).extract(folder)
     assert sorted(tmp_path.rglob("*")) == before
 

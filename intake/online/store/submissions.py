@@ -168,11 +168,12 @@ class Store:
     def _first_free(self, start: int, arrival: Arrival) -> tuple[int, bool]:
         """Return the first row of the code that is free, or the row that holds the same."""
         for n in range(start, MOST_PER_CODE, _LOOK_AHEAD):
-            addresses = [arrival.address(i) for i in range(n, n + _LOOK_AHEAD)]
+            ahead = range(n, min(n + _LOOK_AHEAD, MOST_PER_CODE))
+            addresses = [arrival.address(i) for i in ahead]
             with self._engine.connect() as connection:
                 rows = connection.execute(_LOOK_UP, {"addresses": addresses})
                 taken = {row.address: row.sameness for row in rows}
-            for i, address in enumerate(addresses, n):
+            for i, address in zip(ahead, addresses, strict=True):
                 if address not in taken:
                     return i, False
                 if hmac.compare_digest(taken[address], arrival.sameness):

@@ -1,0 +1,213 @@
+"""What every answer carries, what the cookie is, what logs and rows may say."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sqlite3
+from dataclasses import replace
+
+import pytest
+from werkzeug.test import Client
+
+from intake.online.private_logging import PrivateFormatter
+from intake.online.witness.app import create_app
+from intake.secret import Secret
+from tests.support.deployments import NOON, Scene, hidden_fields, receipt_code, send
+
+PAGES = (
+    "/",
+    "/en/",
+    "/my/",
+    "/en/submit",
+    "/en/receipt",
+    "/en/keys",
+    "/en/leave",
+    "/nothing",
+    "/keys/manifest.json",
+    "/keys/recipients.txt",
+    "/en/nothing",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
+def test_every_answer_allows_nothing_from_elsewhere(client: Client, path: str, method: str) -> None:
+    headers = client.open(path, method=method).headers
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert "script" not in policy
+    assert "unsafe" not in policy
+    for directive in ("form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"):
+        assert directive in policy
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("path", ["/en/", "/my/submit", "/en/receipt", "/en/keys", "/en/nothing"])
+def test_pages_ask_for_nothing_but_themselves(client: Client, path: str) -> None:
+    page = client.get(path).text
+    assert "<script" not in page
+    assert "http://" not in page
+    assert "https://" not in page
+    assert not re.search(r'(src|href|action)="(?!/|data:,"|#)', page)
+    assert len(page.encode()) < 13_000
+
+
+def test_there_is_one_cookie_that_goes_with_the_visit(client: Client) -> None:
+    assert "Set-Cookie" not in client.get("/en/").headers
+    (cookie,) = client.get("/en/submit").headers.getlist("Set-Cookie")
+    assert cookie.startswith("visit=")
+    for attribute in ("HttpOnly", "SameSite=Strict", "Path=/"):
+        assert attribute in cookie
+    for attribute in ("Expires", "Max-Age", "Domain"):
+        assert attribute not in cookie
+    (cleared,) = client.get("/en/leave").headers.getlist("Set-Cookie")
+    assert cleared.startswith("visit=;")
+
+
+def test_over_https_the_cookie_is_secure(scene: Scene) -> None:
+    deployment = scene.deployment()
+    deployment = replace(deployment, settings=replace(deployment.settings, https=True))
+    answer = Client(create_app(deployment)).get("/en/submit")
+    assert "Secure" in answer.headers["Set-Cookie"]
+    assert "Strict-Transport-Security" in answer.headers
+
+
+def test_the_cookie_tells_nothing_by_content_or_length(client: Client) -> None:
+    before = client.get("/my/submit").headers["Set-Cookie"]
+    answer = send(client, "စာ")
+    after = answer.headers["Set-Cookie"]
+    assert len(before) == len(after)
+    code = receipt_code(client.get("/my/receipt").text)
+    assert code not in after
+    assert code not in str(answer.headers)
+
+
+def test_a_cookie_from_elsewhere_is_no_visit(client: Client) -> None:
+    for value in ("", "x", "A" * 2000, "////", "e30="):
+        client.set_cookie("visit", value)
+        assert client.get("/my/receipt").status_code == 404
+
+
+def test_the_receipt_is_shown_for_ten_minutes(scene: Scene) -> None:
+    client = Client(create_app(scene.deployment()))
+    send(client, "စာ")
+    cookie = client.get_cookie("visit")
+    assert cookie is not None
+    for later, status in ((599, 200), (601, 404)):
+        again = Client(create_app(scene.deployment(now=NOON + later)))
+        again.set_cookie("visit", cookie.value)
+        assert again.get("/my/receipt").status_code == status
+
+
+def test_leaving_ends_the_receipt_and_goes_to_a_plain_page(client: Client) -> None:
+    send(client, "စာ")
+    answer = client.get("/my/leave")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "https://www.google.com/")
+    assert client.get("/my/receipt").status_code == 404
+
+
+def test_every_successful_post_answers_303(client: Client) -> None:
+    assert send(client, "စာ").status_code == 303
+
+
+def test_the_code_and_the_words_are_in_no_row_no_name_and_no_log(
+    scene: Scene, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    send(client, "marker-in-text", [("marker-in-name", b"marker-in-file")])
+    code = receipt_code(client.get("/my/receipt").text)
+    everything = b"".join(
+        path.name.encode() + path.read_bytes() for path in scene.folder.rglob("*") if path.is_file()
+    )
+    for secret in ("marker-in", code, code[:12]):
+        assert secret.encode() not in everything
+        assert secret not in caplog.text
+
+
+def test_rows_know_a_day_and_no_order(scene: Scene, client: Client) -> None:
+    hidden = hidden_fields(client.get("/my/submit").text)
+    for n in range(12):
+        assert send(client, f"message {n}", hidden=hidden).status_code == 303
+    database = sqlite3.connect(scene.folder / "state" / "intake.db")
+    with pytest.raises(sqlite3.OperationalError):
+        database.execute("SELECT rowid FROM submissions")
+    (table,) = database.execute("SELECT sql FROM sqlite_master WHERE name = 'submissions'")
+    assert table[0].strip().endswith("WITHOUT ROWID")
+    rows = database.execute("SELECT * FROM submissions").fetchall()
+    columns = [c[1] for c in database.execute("PRAGMA table_info(submissions)")]
+    database.close()
+    assert columns == ["id", "address", "sameness", "epoch", "manifest_version", "day", "size"]
+    assert {row[5] for row in rows} == {"2026-11-23"}
+    # Nothing but the epoch, the version, the day and the size is the same in any two rows.
+    for index in (0, 1, 2):
+        assert len({row[index] for row in rows}) == 12
+        assert all(len(row[index]) in {16, 32} for row in rows)
+    ids = [row[0] for row in rows]
+    assert ids == sorted(ids)
+
+
+def test_sqlite_leaves_no_remnants(scene: Scene, client: Client) -> None:
+    """What was deleted is in no file, with the database open and closed. Threat 10."""
+    deployment = scene.deployment()
+    for _ in range(40):
+        send(client, "စာ")
+    connection = deployment.store._engine.raw_connection()
+    cursor = connection.cursor()
+    assert cursor.execute("PRAGMA secure_delete").fetchone() == (1,)
+    assert cursor.execute("PRAGMA journal_mode").fetchone() == ("truncate",)
+    assert cursor.execute("PRAGMA synchronous").fetchone() == (2,)
+    addresses = [row[0] for row in cursor.execute("SELECT address FROM submissions").fetchall()]
+    cursor.execute("DELETE FROM submissions")
+    connection.commit()
+    left = b"".join(path.read_bytes() for path in (scene.folder / "state").glob("intake.db*"))
+    assert len(addresses) == 40
+    assert [address for address in addresses if address in left] == []
+    connection.close()
+
+
+class Talkative(Exception):
+    """An error that quotes what it was given."""
+
+
+def test_exceptions_are_logged_without_their_texts(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(self.format(record))
+
+    handler = Keep()
+    handler.setFormatter(PrivateFormatter())
+    logging.getLogger().addHandler(handler)
+
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise Talkative("marker-in-exception")
+
+    try:
+        monkeypatch.setattr("intake.online.witness.submit.sealing", fail)
+        client = Client(create_app(scene.deployment()))
+        assert send(client, "marker-in-text").status_code == 503
+        logging.getLogger("werkzeug").error("127.0.0.1 %s", "GET /marker-in-path")
+    finally:
+        logging.getLogger().removeHandler(handler)
+    log = "\n".join(lines)
+    assert "Talkative at intake.online.witness.submit:" in log
+    for secret in ("marker", "127.0.0.1", "GET"):
+        assert secret not in log
+
+
+def test_a_secret_does_not_print() -> None:
+    secret = Secret(b"marker")
+    assert "marker" not in f"{secret} {secret!r} {[secret]}"
+    assert secret == Secret(b"marker")
+    assert secret != Secret(b"other")
+    with pytest.raises(TypeError):
+        json.dumps({"a": secret})

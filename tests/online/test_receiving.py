@@ -1,0 +1,109 @@
+"""The loop over the parser: any form, cut into any pieces, comes out the same."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from intake.online.receiving import ArrivingForm, Body
+from intake.online.refusal import Reason, Refusal
+from tests.support.deployments import BOUNDARY, encode
+
+FIELDS: list[tuple[str, str | bytes]] = [("csrf_token", "t"), ("empty", ""), ("account", "စာ\r\n")]
+FILES = [("က.jpg", b"\r\n--" + BOUNDARY.encode()[:-1] + b"\r\n" * 500), ("b", b""), ("c", b"x" * 9)]
+
+
+def pieces(data: bytes, size: Callable[[], int]) -> Callable[[int], bytes]:
+    left = [data]
+
+    def read(most: int) -> bytes:
+        n = min(most, size())
+        piece, left[0] = left[0][:n], left[0][n:]
+        return piece
+
+    return read
+
+
+def arriving(data: bytes, size: Callable[[], int], *, fields_size: int = 10_000) -> ArrivingForm:
+    return ArrivingForm(Body(pieces(data, size), len(data)), BOUNDARY, fields_size=fields_size)
+
+
+def everything(
+    form: ArrivingForm,
+) -> tuple[list[tuple[str, bytes]], list[tuple[str, str, bytes]]]:
+    files = [(f.name, f.type, b"".join(f.chunks)) for f in form.files("attachments")]
+    return form.fields, files
+
+
+EXPECTED = (
+    [("csrf_token", b"t"), ("empty", b""), ("account", "စာ\r\n".encode())],
+    [(name, "application/x-test", content) for name, content in FILES],
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1000, 4095, 4096, 4097, 1 << 20])
+@pytest.mark.parametrize("epilogue", [b"", b"\r\n", b" " * 100])
+def test_any_cut_gives_the_same(size: int, epilogue: bytes) -> None:
+    data = encode(FIELDS, FILES)[:-2] + epilogue
+    assert everything(arriving(data, lambda: size)) == EXPECTED
+
+
+def test_random_cuts_give_the_same() -> None:
+    dice = random.Random(1)  # noqa: S311
+    for _ in range(100):
+        assert everything(arriving(encode(FIELDS, FILES), lambda: dice.randint(1, 300))) == EXPECTED
+
+
+@pytest.mark.parametrize("cut", [0, 1, 40, 200, -1, -3, -30])
+def test_a_form_cut_short_is_refused_and_keeps_its_fields(cut: int) -> None:
+    data = encode(FIELDS, FILES)
+    read = pieces(data[:cut], lambda: 50)
+    form = ArrivingForm(Body(read, len(data)), BOUNDARY, fields_size=10_000)
+    with pytest.raises(Refusal) as refused:
+        everything(form)
+    assert refused.value.reason is Reason.CUT_SHORT
+    assert form.fields == EXPECTED[0][: len(form.fields)]
+
+
+def test_a_connection_that_breaks_is_a_body_cut_short() -> None:
+    def broken(_most: int) -> bytes:
+        raise ConnectionResetError
+
+    with pytest.raises(Refusal) as refused:
+        list(Body(broken, 10).blocks())
+    assert refused.value.reason is Reason.CUT_SHORT
+
+
+def test_fields_are_bounded_together() -> None:
+    fields: list[tuple[str, str | bytes]] = [("a", b"x" * 600), ("b", b"x" * 600)]
+    form = arriving(encode(fields, []), lambda: 100, fields_size=1000)
+    with pytest.raises(Refusal) as refused:
+        form.read_fields()
+    assert refused.value.reason is Reason.FORM_TOO_LONG
+    assert form.fields == [("a", b"x" * 600)]
+
+
+def test_a_broken_name_does_not_cost_the_submission() -> None:
+    data = encode([], [("NAME", b"x")]).replace(b"NAME", b"\xff\xe1\x80\x80\x00.jpg")
+    ((name, _, _),) = everything(arriving(data, lambda: 99))[1]
+    assert name == "\ufffdက\x00.jpg"
+
+
+@pytest.mark.parametrize(
+    "name", ['quo"ted.jpg', "per%cent.jpg", "back\\slash.jpg", "a;b=c.jpg", "../../etc/passwd"]
+)
+def test_names_come_out_as_browsers_send_them(name: str) -> None:
+    ((found, _, _),) = everything(arriving(encode([], [(name, b"x")]), lambda: 99))[1]
+    assert found == name
+
+
+def test_draining_ends_with_the_body_or_the_time() -> None:
+    body = Body(lambda most: b"x" * min(most, 1000), 100_000)
+    ticks = iter(range(100))
+    body.drain(10, clock=lambda: float(next(ticks)))
+    assert next(ticks) < 20
+    short = Body(pieces(b"x" * 100, lambda: 10), 100)
+    short.drain(10)
+    assert list(short.blocks()) == []

@@ -1,0 +1,90 @@
+"""The settings file: typed, and a sentence for every mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from intake.errors import SettingsMistaken
+from intake.online.settings import GIB, Limits, find_settings, read_settings
+
+LEAST = """\
+[keys]
+root = "keys/root.pub"
+manifest = "/elsewhere/manifest.json"
+[store]
+state = "state"
+[pages]
+organisation = "ကမ္ဘာ"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "intake.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_least_there_must_be_gets_the_defaults(tmp_path: Path) -> None:
+    settings = read_settings(written(tmp_path, LEAST))
+    assert settings.listen == "127.0.0.1:8000"
+    assert settings.root == tmp_path / "keys" / "root.pub"
+    assert settings.manifest == Path("/elsewhere/manifest.json")
+    assert settings.blobs == tmp_path / "state" / "blobs"
+    assert settings.database == f"sqlite:///{tmp_path}/state/intake.db"
+    assert settings.limits == Limits(4 * GIB, 100, 1_000_000, GIB)
+    assert settings.organisation == "ကမ္ဘာ"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (("[store]\n", "[sture]\n"), "store.state"),
+        (('state = "state"', "state = 3"), "store.state"),
+        (('organisation = "ကမ္ဘာ"', 'organisation = ""'), "pages.organisation"),
+        (("[store]", '[limits]\nsubmission = "4 GB"\n[store]'), "limits.submission"),
+        (("[store]", "[limits]\nsubmission = -1\n[store]"), "limits.submission"),
+        (("[store]", "[limits]\nattachments = 0\n[store]"), "limits.attachments"),
+        (("[store]", "[limits]\nattachments = true\n[store]"), "limits.attachments"),
+        (("[store]", '[server]\nhttps = "yes"\n[store]'), "server.https"),
+        (("[store]", '[server]\nhosts = "a"\n[store]'), "server.hosts"),
+        (("[store]", "[server]\nport = 80\n[store]"), "server.port"),
+        (("[pages]", '[pages]\nleave_to = "javascript:alert(1)"'), "pages.leave_to"),
+        (("[pages]", "extra = 1\n[pages]"), "store.extra"),
+        (("[keys]", "keys = 3\n[kays]"), "[keys]"),
+        (("[keys]", "[keys"), "is not TOML"),
+    ],
+)
+def test_each_mistake_is_named(tmp_path: Path, change: tuple[str, str], named: str) -> None:
+    with pytest.raises(SettingsMistaken) as refused:
+        read_settings(written(tmp_path, LEAST.replace(*change)))
+    assert named in str(refused.value)
+    assert "\n" not in str(refused.value).strip()
+
+
+def test_sizes_are_written_with_or_without_units(tmp_path: Path) -> None:
+    for text, size in (('"3 MiB"', 3 << 20), ('"3MiB"', 3 << 20), ("77", 77), ('"2 KiB"', 2048)):
+        found = read_settings(written(tmp_path, LEAST + f"[limits]\ndisk_reserve = {text}\n"))
+        assert found.limits.disk_reserve == size
+
+
+def test_the_file_is_looked_for_where_it_was_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("intake.online.settings.DEFAULT_PLACES", (Path("intake.toml"),))
+    assert find_settings("a", {"INTAKE_CONFIG": "b"}) == Path("a")
+    assert find_settings(None, {"INTAKE_CONFIG": "b"}) == Path("b")
+    with pytest.raises(SettingsMistaken):
+        find_settings(None, {})
+    written(tmp_path, LEAST)
+    assert find_settings(None, {}) == Path("intake.toml")
+
+
+def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SettingsMistaken):
+        read_settings(tmp_path / "missing")
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsMistaken):
+        read_settings(tmp_path / "bytes")
