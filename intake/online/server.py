@@ -8,6 +8,7 @@ a socket that stays silent gives its thread back.
 from __future__ import annotations
 
 import logging
+import resource
 import socket
 import struct
 from typing import Any
@@ -100,6 +101,8 @@ def serve(settings: Settings) -> None:
         StoreUnavailable, ManifestRefused, DocumentMalformed: the deployment cannot be used.
     """
     private_logging.configure()
+    # A core dump is a copy of whatever was being typed.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Open everything once here, so that what is wrong is said once and plainly, and sweep away
     # what a killed server left behind before the first request.
     Deployment.open(settings).store.sweep()

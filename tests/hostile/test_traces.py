@@ -184,3 +184,11 @@ def test_times_of_files_are_constant(tmp_path: Path) -> None:
         server.process.send_signal(signal.SIGTERM)
     (sealed,) = scene.sealed()
     assert (sealed.stat().st_mtime, sealed.stat().st_atime) == (315_532_800, 315_532_800)
+
+
+def test_no_worker_ever_dumps_its_memory(served: tuple[Scene, Server]) -> None:
+    _, server = served
+    for pid in server.workers():
+        limits = Path(f"/proc/{pid}/limits").read_text()
+        (line,) = [line for line in limits.splitlines() if line.startswith("Max core file size")]
+        assert line.split()[4:6] == ["0", "0"]
