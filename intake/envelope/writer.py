@@ -63,6 +63,7 @@ class AttachmentWriter:
         self._member = member
         self._handle = handle
         self._digest = BackgroundSha256()
+        self._sha256 = ""
         self._size = 0
 
     def write(self, data: bytes) -> None:
@@ -71,13 +72,17 @@ class AttachmentWriter:
         self._handle.write(data)
         self._size += len(data)
 
-    def close(self) -> None:
-        """End the hashing; :meth:`stored` may still be asked."""
+    def finish(self) -> None:
+        """Wait for the hash of what was written."""
+        self._sha256 = self._digest.hexdigest()
+
+    def abandon(self) -> None:
+        """End the hashing of what nobody will ask for."""
         self._digest.close()
 
     def stored(self) -> StoredAttachment:
-        """Return what was stored, once everything has been written."""
-        return StoredAttachment(self._member, self._size, self._digest.hexdigest())
+        """Return what was stored, once it is finished."""
+        return StoredAttachment(self._member, self._size, self._sha256)
 
 
 class EnvelopeWriter:
@@ -99,12 +104,12 @@ class EnvelopeWriter:
             writer = AttachmentWriter(member, handle)
             try:
                 yield writer
+                writer.finish()
             except BaseException:
                 # Half an attachment cannot be taken out again: this envelope is lost.
                 self._position.abandoned = True
+                writer.abandon()
                 raise
-            finally:
-                writer.close()
 
     def abandon(self) -> None:
         """Give up: nothing more reaches the sink, and what it holds stays without an end."""

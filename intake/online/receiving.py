@@ -16,7 +16,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser
 from intake.online.refusal import Reason, Refusal
 
 #: The most that is read at once (measured: docs/performance.md).
-BLOCK = 256 * 1024
+BLOCK = 1024 * 1024
 
 #: A part's header line: a name of 4,000 Burmese letters fits.
 HEADER_LINE_LIMIT = 16 * 1024

@@ -42,12 +42,18 @@ class Load:
 
 
 class Browser:
-    """One connection that is kept open."""
+    """One visitor on one connection."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._socket.close()
 
     def exchange(self, request: bytes) -> bytes:
         """Send a request and return the whole answer."""
@@ -117,12 +123,12 @@ def load(port: int, *, at_once: int, seconds: float, path: bytes | None = None) 
     begin = time.perf_counter()
 
     def one() -> None:
-        browser = Browser(port)
         while (start := time.perf_counter()) < begin + seconds:
-            if path is None:
-                browser.visit()
-            else:
-                browser.post(path, _ACCOUNT)
+            with Browser(port) as browser:  # every visitor is somebody else
+                if path is None:
+                    browser.visit()
+                else:
+                    browser.post(path, _ACCOUNT)
             latencies.append(time.perf_counter() - start)
 
     threads = [threading.Thread(target=one) for _ in range(at_once)]

@@ -38,18 +38,26 @@ needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace
 
 @pytest.fixture(scope="module")
 def trace(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, list[str]]:
-    """A traced server that took one submission, and what the kernel saw of it."""
+    """A traced server that took one submission, and what the kernel saw of it.
+
+    ``-D`` makes the server, and not its tracer, the process that the test ends.
+    """
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     folder = tmp_path_factory.mktemp("traced")
     output = folder / "trace"
     traced = f"trace={WRITES},{READS},{NAMES},mmap"
-    prefix = ("strace", "-f", "-y", "-s", "2000000", "-o", str(output), "-e", traced)
+    prefix = ("strace", "-D", "-f", "-y", "-s", "2000000", "-o", str(output), "-e", traced)
     with house_of_today(folder, prefix=prefix) as (scene, server):
         browser = Browser(server)
         assert browser.send(TEXT, FILES).status == 303
         assert browser.receipt()
         assert browser.send(TEXT, FILES).status == 303
+    ended = f"{server.process.pid} +++ exited"
+    deadline = time.monotonic() + 60
+    while ended not in output.read_text("latin-1"):  # the tracer writes on for a moment
+        assert time.monotonic() < deadline, "the tracer did not see the server end"
+        time.sleep(0.1)
     return scene, output.read_text("latin-1").splitlines()
 
 

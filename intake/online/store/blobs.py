@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from intake.background import Background, Block
 from intake.durable import sync_folder
 from intake.errors import StoreUnavailable
 
@@ -23,11 +24,16 @@ CONSTANT_TIME_NS = 315_532_800 * 10**9  # 1980-01-01, the date of the zip's memb
 _SEALED = ".age"
 _DRAFT = ".draft"
 
+#: A blob larger than this is written by a thread beside the one that seals.
+_INLINE_LIMIT = 4 * 1024 * 1024
+#: After so many bytes the disk is told to begin.
+_SETTLE = 16 * 1024 * 1024
+
 
 class Draft(Protocol):
     """A blob in the making."""
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    def write(self, data: Block) -> None:
         """Append bytes.
 
         Raises:
@@ -131,17 +137,35 @@ class FileDraft:
         except OSError as error:
             raise _unavailable() from error
         fcntl.flock(self._fd, fcntl.LOCK_EX)
+        self._background: Background | None = None
+        self._written = self._settled = 0
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        view = memoryview(data)
+    def write(self, data: Block) -> None:
+        self._written += len(data)
         try:
-            while view:
-                view = view[os.write(self._fd, view) :]
+            if self._background is None and self._written > _INLINE_LIMIT:
+                self._background = Background(self._write_out)
+            if self._background is None:
+                self._write_out(data)
+            else:
+                self._background.put(data)
         except OSError as error:
             raise _unavailable() from error
 
+    def _write_out(self, data: Block) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._fd, view) :]
+        self._settled += len(data)
+        if self._settled >= _SETTLE:
+            # Let the disk begin now, so that the fsync at the end has little left to wait for.
+            os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            self._settled = 0
+
     def keep(self) -> None:
         try:
+            if self._background is not None:
+                self._background.finish()
             os.utime(self._fd, ns=(CONSTANT_TIME_NS, CONSTANT_TIME_NS))
             os.fsync(self._fd)
             self._path.rename(self._kept)
@@ -155,6 +179,8 @@ class FileDraft:
             self._fd = -1
 
     def discard(self) -> None:
+        if self._background is not None:
+            self._background.abandon()
         for path in (self._path, self._kept):
             with contextlib.suppress(OSError):
                 path.unlink()
