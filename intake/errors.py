@@ -109,3 +109,7 @@ class VaultUnusable(IntakeError):
 
 class NotInVault(IntakeError):
     """The vault holds no submission or key of that name."""
+
+
+class FolderRefused(IntakeError):
+    """A submission cannot be written out to the folder that was named."""

@@ -75,7 +75,14 @@ def _seal(path: Path, identity: HybridIdentity, text: bytes, attachment: int) ->
                 Attachment(stored.member, "video.mp4", "video/mp4", stored.size, stored.sha256)
             )
         record = AccountRecord(
-            "my", len(text), (), tuple(attachments), 1, "2026-11", "age1pq1", "00"
+            "my",
+            len(text),
+            (),
+            tuple(attachments),
+            1,
+            "2026-11",
+            str(identity.recipient()),
+            "00" * 32,
         )
         envelope.finish(
             account_text=text, identity=seal_identity({}, ()), account_json=record.to_bytes()

@@ -24,7 +24,7 @@ import pytest
 
 from intake.envelope import members
 from intake.errors import EnvelopeBroken
-from intake.offline import unpacking
+from intake.offline import unpacking, zip_structure
 from intake.offline.unpacking import Envelope
 
 ACCOUNT = "ရွာကို မီးရှို့ခဲ့တယ်။".encode()
@@ -613,7 +613,7 @@ class ManyMembers(io.RawIOBase):
         return self.ending[start : start + size] if start >= 0 else bytes(size)
 
 
-@pytest.mark.parametrize("count", [10_000_000, unpacking.MAX_MEMBERS, 4])
+@pytest.mark.parametrize("count", [10_000_000, zip_structure.MAX_MEMBERS, 4])
 def test_ten_million_members_are_refused_before_they_are_read(count: int) -> None:
     source = ManyMembers(count)
     refused(cast("BinaryIO", source))
@@ -631,7 +631,7 @@ def test_as_many_members_as_may_be_are_taken(tmp_path: Path) -> None:
 
 
 def test_one_member_too_many_is_refused() -> None:
-    number = unpacking.MAX_ATTACHMENTS + 1
+    number = zip_structure.MAX_ATTACHMENTS + 1
     contents = [Member(members.attachment_member(n).encode(), b"") for n in range(1, number + 1)]
     assert "number of members" in refused(assemble(contents + good()[2:]))
 

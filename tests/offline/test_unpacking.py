@@ -24,9 +24,9 @@ from intake.envelope import members
 from intake.envelope.account import AccountRecord, Attachment
 from intake.envelope.identity import seal_identity
 from intake.envelope.writer import EnvelopeWriter
-from intake.errors import EnvelopeBroken, PayloadBroken
+from intake.errors import EnvelopeBroken, FolderRefused, PayloadBroken
 from intake.offline import unpacking
-from intake.offline.unpacking import Envelope, FolderRefused
+from intake.offline.unpacking import Envelope
 
 READER = HybridIdentity.generate()
 IDENTITY = seal_identity({}, [])

@@ -16,6 +16,7 @@ import pytest
 
 from intake.errors import SettingsMistaken, StoreUnavailable, TooManyMessages
 from intake.online.store import sqlite, submissions
+from intake.online.store.blobs import FileBlobs
 from intake.online.store.database import connect_database
 from intake.online.store.submissions import Arrival, Outcome, Store
 from tests.support.servers import free_port
@@ -87,6 +88,7 @@ def commit(store: Store, code: str, words: str) -> Outcome:
 
 
 def blobs(store: Store) -> list[Path]:
+    assert isinstance(store._blobs, FileBlobs)
     return sorted(store._blobs._folder.iterdir())
 
 

@@ -14,20 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from intake.background import Background, Block
+from intake.background import Block
 from intake.durable import sync_folder
 from intake.errors import StoreUnavailable
+from intake.steady_writer import SteadyWriter
 
 #: Modification and access time of every blob: a file's time would say when a witness wrote.
 CONSTANT_TIME_NS = 315_532_800 * 10**9  # 1980-01-01, the date of the zip's members too
 
 _SEALED = ".age"
 _DRAFT = ".draft"
-
-#: A blob larger than this is written by a thread beside the one that seals.
-_INLINE_LIMIT = 4 * 1024 * 1024
-#: After so many bytes the disk is told to begin.
-_SETTLE = 16 * 1024 * 1024
 
 
 class Draft(Protocol):
@@ -72,7 +68,20 @@ class Blobs(Protocol):
         """
 
     def free_bytes(self) -> int:
-        """Return how many bytes may still be written."""
+        """Return how many bytes may still be written.
+
+        Raises:
+            StoreUnavailable: the place does not answer.
+        """
+
+    def ids(self) -> Iterator[bytes]:
+        """Yield the id of every blob that was kept, in no meaningful order."""
+
+    def sweep_drafts(self) -> int:
+        """Remove the drafts of processes that are gone; return how many."""
+
+    def remove_orphan(self, blob_id: bytes) -> bool:
+        """Remove a blob that no row names, unless a living process is about to commit its row."""
 
 
 class FileBlobs:
@@ -101,17 +110,14 @@ class FileBlobs:
         return status.f_bavail * status.f_frsize
 
     def ids(self) -> Iterator[bytes]:
-        """Yield the id of every blob that was kept, in no meaningful order."""
         for entry in self._entries(_SEALED):
             with contextlib.suppress(ValueError):
                 yield bytes.fromhex(entry.name.removesuffix(_SEALED))
 
     def sweep_drafts(self) -> int:
-        """Remove the drafts of processes that are gone; return how many."""
         return sum(_remove_unlocked(Path(entry.path)) for entry in self._entries(_DRAFT))
 
     def remove_orphan(self, blob_id: bytes) -> bool:
-        """Remove a blob that no row names, unless a living process is about to commit its row."""
         return _remove_unlocked(self._folder / (blob_id.hex() + _SEALED))
 
     def _entries(self, suffix: str) -> list[os.DirEntry[str]]:
@@ -137,35 +143,17 @@ class FileDraft:
         except OSError as error:
             raise _unavailable() from error
         fcntl.flock(self._fd, fcntl.LOCK_EX)
-        self._background: Background | None = None
-        self._written = self._settled = 0
+        self._writer = SteadyWriter(self._fd)
 
     def write(self, data: Block) -> None:
-        self._written += len(data)
         try:
-            if self._background is None and self._written > _INLINE_LIMIT:
-                self._background = Background(self._write_out)
-            if self._background is None:
-                self._write_out(data)
-            else:
-                self._background.put(data)
+            self._writer.write(data)
         except OSError as error:
             raise _unavailable() from error
 
-    def _write_out(self, data: Block) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._fd, view) :]
-        self._settled += len(data)
-        if self._settled >= _SETTLE:
-            # Let the disk begin now, so that the fsync at the end has little left to wait for.
-            os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
-            self._settled = 0
-
     def keep(self) -> None:
         try:
-            if self._background is not None:
-                self._background.finish()
+            self._writer.finish()
             os.utime(self._fd, ns=(CONSTANT_TIME_NS, CONSTANT_TIME_NS))
             os.fsync(self._fd)
             self._path.rename(self._kept)
@@ -179,8 +167,7 @@ class FileDraft:
             self._fd = -1
 
     def discard(self) -> None:
-        if self._background is not None:
-            self._background.abandon()
+        self._writer.abandon()
         for path in (self._path, self._kept):
             with contextlib.suppress(OSError):
                 path.unlink()

@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from intake.errors import StoreUnavailable, TooManyMessages
 from intake.online.store import sqlite
-from intake.online.store.blobs import Draft, FileBlobs
+from intake.online.store.blobs import Blobs, Draft, FileBlobs
 from intake.online.store.database import open_database
 from intake.online.store.rows import ID_SIZE, SubmissionRow
 
@@ -85,7 +85,7 @@ class SealedDraft:
 class Store:
     """Rows and blobs together."""
 
-    def __init__(self, engine: Engine, blobs: FileBlobs) -> None:
+    def __init__(self, engine: Engine, blobs: Blobs) -> None:
         """Keep rows with ``engine`` and sealed files in ``blobs``."""
         self._engine = engine
         self._blobs = blobs
