@@ -53,9 +53,9 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, list[str]]:
         assert browser.send(TEXT, FILES).status == 303
         assert browser.receipt()
         assert browser.send(TEXT, FILES).status == 303
-    ended = f"{server.process.pid} +++ exited"
+    ended = re.compile(rf"^{server.process.pid} \+\+\+ (exited|killed)", re.MULTILINE)
     deadline = time.monotonic() + 60
-    while ended not in output.read_text("latin-1"):  # the tracer writes on for a moment
+    while not ended.search(output.read_text("latin-1")):  # the tracer writes on for a moment
         assert time.monotonic() < deadline, "the tracer did not see the server end"
         time.sleep(0.1)
     return scene, output.read_text("latin-1").splitlines()
