@@ -53,7 +53,7 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, list[str]]:
         assert browser.send(TEXT, FILES).status == 303
         assert browser.receipt()
         assert browser.send(TEXT, FILES).status == 303
-    ended = re.compile(rf"^{server.process.pid} \+\+\+ (exited|killed)", re.MULTILINE)
+    ended = re.compile(rf"^{server.process.pid} +\+\+\+ (exited|killed)", re.MULTILINE)
     deadline = time.monotonic() + 60
     while not ended.search(output.read_text("latin-1")):  # the tracer writes on for a moment
         assert time.monotonic() < deadline, "the tracer did not see the server end"
