@@ -7,10 +7,8 @@ measured in turn within the same minute. ``--only NAME`` runs one part and print
 from __future__ import annotations
 
 import argparse
-import contextlib
 import datetime as dt
 import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -21,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.bench import offline, uploads, visits
+from tests.bench.machine import machine
 
 PARTS: dict[str, Callable[[Path], str]] = {
     "upload": uploads.upload,
@@ -29,21 +28,6 @@ PARTS: dict[str, Callable[[Path], str]] = {
     "opening": offline.opening,
     "import": offline.importing,
 }
-
-
-def machine() -> str:
-    """Describe the machine in one line."""
-    model = "unknown processor"
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return (
-        f"{os.cpu_count()} cores of {model}, {memory:.0f} GiB, Linux {platform.release()}, "
-        f"Python {platform.python_version()}"
-    )
 
 
 def main() -> None:
@@ -71,7 +55,8 @@ def main() -> None:
             "absolute figures: both sides of a ratio were measured in turn, within the same "
             "minute, on the same disk.",
             "",
-            f"Machine: {machine()}. Day: {today}.",
+            f"Machine: {machine()}. Day: {today}. Beside other people's servers: `make bench-peers`, "
+            "[performance-peers.md](performance-peers.md).",
             "",
             *sections,
         ]
