@@ -123,7 +123,7 @@ first byte to the answer:
 | | seconds | |
 | --- | --- | --- |
 | this server: sealed, hashed, padded, fsynced | {statistics.median(ours):.2f} | |
-| OnionShare's receive mode: stored as it came | {statistics.median(theirs):.2f} | **{ratio:.1f}** times |
+| OnionShare receiving: stored as it came | {statistics.median(theirs):.2f} | {ratio:.1f} times |
 """
     (Path(__file__).resolve().parents[2] / "docs" / "performance-peers.md").write_text(page)
     print(page)

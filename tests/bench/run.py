@@ -55,8 +55,9 @@ def main() -> None:
             "absolute figures: both sides of a ratio were measured in turn, within the same "
             "minute, on the same disk.",
             "",
-            f"Machine: {machine()}. Day: {today}. Beside other people's servers: `make bench-peers`, "
-            "[performance-peers.md](performance-peers.md).",
+            f"Machine: {machine()}. Day: {today}.",
+            "",
+            "Beside other people's servers: [performance-peers.md](performance-peers.md).",
             "",
             *sections,
         ]
