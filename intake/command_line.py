@@ -73,8 +73,11 @@ def progress_bar(total: int, label: str) -> Iterator[Callable[[int], None]]:
 
 
 def print_json(document: object) -> None:
-    """Print a document as JSON, for other programs."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=1))
+    """Print a document as JSON, for other programs.
+
+    On a terminal all but ASCII is written as escapes: a stranger's text must not act there.
+    """
+    click.echo(json.dumps(document, ensure_ascii=sys.stdout.isatty(), indent=1))
 
 
 def json_option(command: F) -> F:

@@ -11,6 +11,7 @@ import click
 
 from intake import command_line
 from intake.command_line import json_option, print_json, progress_bar
+from intake.errors import StoreUnavailable
 from intake.manifest.model import Role
 from intake.online import private_logging
 from intake.online.courier import export_bundle
@@ -89,7 +90,7 @@ def serve_(options: Options) -> None:
 @intake.command("export")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.pass_obj
-def export(options: Options, folder: Path) -> None:
+def export_(options: Options, folder: Path) -> None:
     """Copy every sealed submission into a bundle at DIR, to be carried to the reviewers.
 
     Safe to repeat, and to interrupt: a bundle counts only once its listing is written, at the end.
@@ -98,8 +99,14 @@ def export(options: Options, folder: Path) -> None:
     deployment = Deployment.open(settings)
     total = sum(submission.size for submission in deployment.store.submissions())
     with progress_bar(total, "Exporting") as advance:
-        bundle = export_bundle(deployment.store, settings.state, folder, advance)
+        export = export_bundle(deployment.store, settings.state, folder, advance)
+    bundle = export.bundle
     click.echo(f"Wrote bundle {bundle.sequence} with {len(bundle.submissions)} to {folder}.")
+    if export.unreadable:
+        raise StoreUnavailable(
+            f"{len(export.unreadable)} submissions could not be read and were left out; see the "
+            f"disk of {settings.blobs}: {', '.join(export.unreadable)}."
+        )
 
 
 @intake.group()

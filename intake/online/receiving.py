@@ -43,9 +43,15 @@ class Body:
         """
         while self._left:
             block = self._receive(BLOCK)
-            while 0 < self._left < _TAIL:
-                block += self._receive(_TAIL)
-            yield block
+            broken: Refusal | None = None
+            try:
+                while 0 < self._left < _TAIL:
+                    block += self._receive(_TAIL)
+            except Refusal as refusal:
+                broken = refusal
+            yield block  # also when it broke: the words in it are given back
+            if broken is not None:
+                raise broken
 
     def _receive(self, most: int) -> bytes:
         try:
@@ -66,9 +72,8 @@ class Body:
         """
         deadline = clock() + seconds
         try:
-            for _ in self.blocks():
-                if clock() > deadline:
-                    return
+            while self._left and clock() < deadline:
+                self._receive(BLOCK)
         except Refusal:
             return
 
@@ -137,14 +142,19 @@ class ArrivingForm:
         value = bytearray()
         # An input of files in which none was chosen arrives as a file without name or content.
         unchosen = segment.filename is not None
-        for chunk in self._chunks():
-            self._room -= len(chunk)
-            if self._room < 0:
-                raise Refusal(Reason.FORM_TOO_LONG)
-            value += chunk
-        if not unchosen:
-            self.fields.append((segment.name or "", bytes(value)))
-        elif value:
+        name = segment.name or ""
+        self._room -= len(name)
+        try:
+            for chunk in self._chunks():
+                self._room -= len(chunk)
+                if self._room < 0:
+                    raise Refusal(Reason.FORM_TOO_LONG)
+                value += chunk
+        finally:
+            # Half a field too: what has arrived of the words is given back.
+            if not unchosen:
+                self.fields.append((name, bytes(value)))
+        if unchosen and value:
             raise Refusal(Reason.MALFORMED)
 
     def _chunks(self) -> Iterator[bytes]:

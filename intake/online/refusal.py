@@ -57,7 +57,10 @@ class Reason(enum.Enum):
     )
     CUT_SHORT = (
         HTTPStatus.BAD_REQUEST,
-        _("The connection broke before everything arrived. Press send again."),
+        _(
+            "The connection broke before everything arrived. See whether the end of your words is "
+            "missing, then press send again."
+        ),
     )
     MALFORMED = (
         HTTPStatus.BAD_REQUEST,

@@ -8,9 +8,11 @@ a socket that stays silent gives its thread back.
 from __future__ import annotations
 
 import logging
+import os
 import resource
 import socket
 import struct
+import time
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -26,6 +28,15 @@ from intake.online.witness.app import create_app
 #: bad line can lose its carrier for a while; two minutes without a single byte is a dead line.
 SILENCE_SECONDS = 120
 
+#: How long a worker waits when it has no descriptor or thread left for a connection, in seconds.
+EXHAUSTED_PAUSE = 0.05
+
+#: Descriptors a connection may take at once: its socket, gunicorn's wait for its first byte, a
+#: draft, and what the store opens for a moment.
+DESCRIPTORS_PER_CONNECTION = 4
+#: Descriptors a worker needs besides.
+DESCRIPTORS_APART = 128
+
 #: How long requests under way may go on when the server is stopped, in seconds.
 FAREWELL_SECONDS = 60
 
@@ -33,12 +44,36 @@ FAREWELL_SECONDS = 60
 class PatientWorker(ThreadWorker):
     """gunicorn's threaded worker, whose sockets do not wait forever."""
 
+    def accept(self, listener: Any) -> None:
+        """Take a connection; when the machine has no more of something, wait instead of dying."""
+        try:
+            super().accept(listener)
+        except OSError:
+            time.sleep(EXHAUSTED_PAUSE)
+
     def enqueue_req(self, conn: TConn) -> None:
         """Bound the silence on a socket before a thread begins to wait on it."""
         timeout = struct.pack("ll", SILENCE_SECONDS, 0)
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
-        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
-        super().enqueue_req(conn)
+        try:
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+            super().enqueue_req(conn)
+        except (OSError, RuntimeError):  # the socket is gone, or no thread can be started
+            self.nr_conns -= 1
+            conn.close()
+            time.sleep(EXHAUSTED_PAUSE)
+
+    def run(self) -> None:
+        """Serve; whatever ends it unforeseen ends the process, so that it is replaced.
+
+        Python would wait for every thread first, and one slow upload would keep a worker there
+        that takes no connections any more.
+        """
+        try:
+            super().run()
+        except Exception:
+            logging.getLogger(__name__).exception("a worker ended and is replaced")
+            os._exit(1)
 
 
 class PrivateLog:
@@ -71,17 +106,21 @@ class Server(BaseApplication):
 
     def load_config(self) -> None:
         """Configure gunicorn; its command line, environment and files are not looked at."""
+        threads, connections = fitting(
+            self._settings.threads, resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        )
         for name, value in {
             "bind": self._settings.listen,
             "workers": self._settings.workers,
-            "threads": self._settings.threads,
-            "worker_connections": 4 * self._settings.threads,
+            "threads": threads,
+            "worker_connections": connections,
             "worker_class": PatientWorker,
             "logger_class": PrivateLog,
             "timeout": 0,
             "graceful_timeout": FAREWELL_SECONDS,
             "keepalive": 15,
-            "limit_request_fields": 64,
+            "limit_request_fields": 40,
+            "limit_request_field_size": 4096,
             "forwarded_allow_ips": "",
             "umask": 0o077,
             "proc_name": "intake",
@@ -94,6 +133,12 @@ class Server(BaseApplication):
         return create_app(Deployment.open(self._settings))
 
 
+def fitting(threads: int, descriptors: int) -> tuple[int, int]:
+    """Return how many threads and how many connections fit a worker with so many descriptors."""
+    room = max(1, (descriptors - DESCRIPTORS_APART) // DESCRIPTORS_PER_CONNECTION)
+    return min(threads, room), min(4 * threads, room)
+
+
 def serve(settings: Settings) -> None:
     """Serve until told to stop.
 
@@ -103,6 +148,14 @@ def serve(settings: Settings) -> None:
     private_logging.configure()
     # A core dump is a copy of whatever was being typed.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if fitting(settings.threads, hard)[0] < settings.threads:
+        logging.getLogger(__name__).warning(
+            "only %d threads a worker fit into %d open files; raise the limit of open files",
+            fitting(settings.threads, hard)[0],
+            hard,
+        )
     # Open everything once here, so that what is wrong is said once and plainly, and sweep away
     # what a killed server left behind before the first request.
     Deployment.open(settings).store.sweep()

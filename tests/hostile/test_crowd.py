@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+import shutil
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
+from intake.online.server import fitting
 from tests.support.deployments import Scene
 from tests.support.servers import Browser, Server, house_of_today
 
@@ -77,3 +81,50 @@ def test_a_thousand_slow_clients_do_not_shut_out_a_normal_one(tmp_path: Path) ->
         finally:
             for connection in slow:
                 connection.close()
+
+
+def test_a_burst_of_silent_connections_does_not_end_the_server(tmp_path: Path) -> None:
+    """More connections than descriptors, open for a while and then gone, beside a slow upload."""
+    prlimit = shutil.which("prlimit")
+    if prlimit is None:
+        pytest.skip("prlimit is not installed")
+    prefix = (prlimit, "--nofile=512:512")
+    with house_of_today(tmp_path, prefix=prefix) as (scene, server):
+        slow = server.connect()
+        slow.sendall(Browser(server).form_head(1_000_000).encode() + b"--")
+        silent = []
+        try:
+            for _ in range(1500):
+                connection = socket.socket()
+                silent.append(connection)
+                connection.settimeout(0)
+                connection.connect_ex(("127.0.0.1", server.port))
+            time.sleep(8)
+        finally:
+            for connection in silent:
+                connection.close()
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                assert Browser(server).send("after the burst").status == 303
+                break
+            except OSError:
+                assert time.monotonic() < deadline, "the server did not come back"
+                time.sleep(0.5)
+        assert scene.accounts() == ["after the burst"]
+        slow.close()
+
+
+@pytest.mark.parametrize(
+    ("threads", "descriptors", "fits"),
+    [
+        (1024, 1 << 20, (1024, 4096)),
+        (1024, 1024, (224, 224)),
+        (64, 20_000, (64, 256)),
+        (9, 9, (1, 1)),
+    ],
+)
+def test_no_more_connections_are_taken_than_there_are_descriptors_for(
+    threads: int, descriptors: int, fits: tuple[int, int]
+) -> None:
+    assert fitting(threads, descriptors) == fits

@@ -74,6 +74,48 @@ def test_an_interrupted_export_is_no_bundle_and_is_finished_by_the_next(
     assert list(stick.rglob("*.partial")) == []
 
 
+def test_a_blob_that_is_lost_does_not_keep_the_others_from_leaving(
+    scene: Scene, client: Client, tmp_path: Path
+) -> None:
+    for n in range(3):
+        send(client, f"account {n}")
+    lost = scene.sealed()[1]
+    lost.unlink()
+    deployment = scene.deployment()
+    export = export_bundle(
+        deployment.store, scene.folder / "state", tmp_path / "stick", lambda _: None
+    )
+    assert export.unreadable == (lost.stem,)
+    assert len(export.bundle.submissions) == 2
+    assert len(read_bundle(tmp_path / "stick").submissions) == 2
+
+
+def test_links_on_the_stick_are_never_followed(
+    scene: Scene, client: Client, tmp_path: Path
+) -> None:
+    """Whoever had the stick must not make the server write over its own files."""
+    send(client, "account")
+    database = scene.folder / "state" / "intake.db"
+    before = database.read_bytes()
+    (sealed,) = scene.sealed()
+    stick = tmp_path / "stick"
+    (stick / "submissions").mkdir(parents=True)
+    for name in (f"{sealed.stem}.age.partial", f"{sealed.stem}.age"):
+        (stick / "submissions" / name).symlink_to(database)
+    export(scene, stick)
+    assert database.read_bytes() == before
+    assert not (stick / "submissions" / f"{sealed.stem}.age").is_symlink()
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "submissions").symlink_to(elsewhere)
+    with pytest.raises(BundleBroken):
+        export(scene, linked)
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_a_folder_with_other_files_is_left_alone(scene: Scene, tmp_path: Path) -> None:
     stick = tmp_path / "stick"
     stick.mkdir()

@@ -112,6 +112,13 @@ def test_leaving_ends_the_receipt_and_goes_to_a_plain_page(client: Client) -> No
     assert client.get("/my/receipt").status_code == 404
 
 
+def test_another_site_cannot_end_a_visit(client: Client) -> None:
+    send(client, "စာ")
+    answer = client.get("/my/leave", headers={"Sec-Fetch-Mode": "no-cors"})
+    assert "Clear-Site-Data" not in answer.headers
+    assert client.get("/my/receipt").status_code == 200
+
+
 def test_every_successful_post_answers_303(client: Client) -> None:
     assert send(client, "စာ").status_code == 303
 

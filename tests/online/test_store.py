@@ -18,7 +18,13 @@ from intake.errors import SettingsMistaken, StoreUnavailable, TooManyMessages
 from intake.online.store import sqlite, submissions
 from intake.online.store.blobs import FileBlobs
 from intake.online.store.database import connect_database
-from intake.online.store.submissions import Arrival, Outcome, Store
+from intake.online.store.submissions import (
+    Arrival,
+    CommitUncertain,
+    Outcome,
+    Store,
+    StoredSubmission,
+)
 from tests.support.servers import free_port
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
@@ -194,3 +200,68 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 def test_a_database_in_a_folder_that_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable):
         Store.open(database=f"sqlite:///{tmp_path}/missing/db", blobs=tmp_path / "blobs")
+
+
+def test_a_commit_that_failed_but_happened_loses_no_blob(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk failed after the database had written: no receipt now, and none lost later."""
+    commit_row = Store._commit_row
+
+    def failing(self: Store, blob_id: bytes, arriving: Arrival) -> bytes | None:
+        commit_row(self, blob_id, arriving)
+        raise CommitUncertain
+
+    monkeypatch.setattr(Store, "_commit_row", failing)
+    with pytest.raises(StoreUnavailable):
+        commit(store, "code", "words")
+    monkeypatch.undo()
+    assert commit(store, "code", "words") is Outcome.SAME
+    assert store.count() == len(blobs(store)) == 1
+    assert store.sweep() == 0
+
+
+def test_when_nobody_can_say_whether_it_was_committed_the_blob_stays_for_the_sweep(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_args: object) -> bool:
+        raise CommitUncertain
+
+    def silent(*_args: object) -> bool:
+        raise StoreUnavailable("gone")
+
+    monkeypatch.setattr(Store, "_commit_row", failing)
+    monkeypatch.setattr(Store, "_names", silent)
+    with pytest.raises(StoreUnavailable):
+        commit(store, "code", "words")
+    monkeypatch.undo()
+    assert len(blobs(store)) == 1
+    assert store.sweep() == 1
+
+
+def test_the_same_again_mends_a_row_whose_blob_is_lost(store: Store) -> None:
+    commit(store, "code", "words")
+    blobs(store)[0].unlink()
+    assert commit(store, "code", "words") is Outcome.KEPT
+    (found,) = store.submissions()
+    assert [path.stem for path in blobs(store)] == [found.id.hex()]
+
+
+def test_a_row_committed_while_the_sweep_runs_keeps_its_blob(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = store.draft()
+    draft.write(b"hello")
+    draft.keep()
+    submissions_before = list(store.submissions())
+
+    def late(_self: Store) -> list[StoredSubmission]:
+        """The rows as they were read, and then the writer commits and lets go."""
+        store._commit_row(draft.id, arrival("code", "words"))
+        draft.release()
+        return submissions_before
+
+    monkeypatch.setattr(Store, "submissions", late)
+    assert store.sweep() == 0
+    monkeypatch.undo()
+    assert store.count() == len(blobs(store)) == 1

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import time
 
 import pytest
 from werkzeug.test import Client
@@ -224,6 +225,8 @@ def test_a_token_does_not_expire_while_someone_writes(scene: Scene) -> None:
         ({"Origin": "http://localhost"}, True),
         ({"Origin": "http://evil.example"}, False),
         ({"Origin": "http://localhost.evil.example"}, False),
+        ({"Origin": "http://["}, False),
+        ({"Origin": "ftp://localhost"}, False),
         ({"Sec-Fetch-Site": "cross-site"}, False),
         ({"Sec-Fetch-Site": "same-origin"}, True),
         ({"Sec-Fetch-Site": "none", "Origin": "null"}, True),
@@ -301,9 +304,19 @@ def test_below_the_reserve_files_are_refused_and_text_is_taken(scene: Scene) -> 
 
 
 def test_what_was_typed_comes_back_to_the_letter(client: Client) -> None:
-    typed = '\n\n<script>alert(1)</script> &lt; &amp;amp; "quotes" \' </textarea>\n'
+    typed = '\x1b\x07\x0b\n\n<script>alert(1)</script> &lt; &amp;amp; "quotes" \' </textarea>\n'
     page = send(client, typed, hidden={}, lang="en").text
     assert "<script>" not in page
     assert page.count("</textarea>") == 1
     escaped = page.split('translate="no">\n', 1)[1].split("</textarea>")[0]
     assert html.unescape(escaped) == typed
+
+
+@pytest.mark.parametrize("character", ["<", "&", '"', "\n", "\x01"])
+def test_a_million_characters_come_back_and_cost_little(client: Client, character: str) -> None:
+    begin = time.process_time()
+    page = send(client, character * 1_000_000, hidden={}, lang="en").text
+    # A sanitiser that went over its entities again and again took minutes of this.
+    assert time.process_time() - begin < 20
+    escaped = page.split('translate="no">\n', 1)[1].split("</textarea>")[0]
+    assert html.unescape(escaped) == character * 1_000_000

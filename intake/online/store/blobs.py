@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -80,8 +80,14 @@ class Blobs(Protocol):
     def sweep_drafts(self) -> int:
         """Remove the drafts of processes that are gone; return how many."""
 
-    def remove_orphan(self, blob_id: bytes) -> bool:
-        """Remove a blob that no row names, unless a living process is about to commit its row."""
+    def holds(self, blob_id: bytes) -> bool:
+        """Return whether a blob is there."""
+
+    def remove_orphan(self, blob_id: bytes, is_orphan: Callable[[], bool]) -> bool:
+        """Remove a blob that no row names.
+
+        ``is_orphan`` is asked once no living process can be about to commit the row any more.
+        """
 
 
 class FileBlobs:
@@ -117,8 +123,11 @@ class FileBlobs:
     def sweep_drafts(self) -> int:
         return sum(_remove_unlocked(Path(entry.path)) for entry in self._entries(_DRAFT))
 
-    def remove_orphan(self, blob_id: bytes) -> bool:
-        return _remove_unlocked(self._folder / (blob_id.hex() + _SEALED))
+    def holds(self, blob_id: bytes) -> bool:
+        return (self._folder / (blob_id.hex() + _SEALED)).exists()
+
+    def remove_orphan(self, blob_id: bytes, is_orphan: Callable[[], bool]) -> bool:
+        return _remove_unlocked(self._folder / (blob_id.hex() + _SEALED), is_orphan)
 
     def _entries(self, suffix: str) -> list[os.DirEntry[str]]:
         try:
@@ -174,13 +183,16 @@ class FileDraft:
         self.release()
 
 
-def _remove_unlocked(path: Path) -> bool:
+def _remove_unlocked(path: Path, wanted: Callable[[], bool] = lambda: True) -> bool:
+    """Remove a file whose writer is gone, if ``wanted`` says so once that is certain."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not wanted():
+            return False
         path.unlink()
     except OSError:
         return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import enum
+import functools
 import hmac
 import secrets
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import Connection, Engine, bindparam, func, insert, select
+from sqlalchemy import Connection, Engine, Executable, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from intake.errors import StoreUnavailable, TooManyMessages
@@ -30,9 +31,19 @@ MOST_PER_CODE = 512
 _LOOK_AHEAD = 16
 
 _INSERT = insert(SubmissionRow)
-_LOOK_UP = select(SubmissionRow.address, SubmissionRow.sameness).where(
+_LOOK_UP = select(SubmissionRow.id, SubmissionRow.address, SubmissionRow.sameness).where(
     SubmissionRow.address.in_(bindparam("addresses", expanding=True))
 )
+
+_RENAME = (
+    update(SubmissionRow)
+    .where(SubmissionRow.id == bindparam("twin"))
+    .values(id=bindparam("renamed"))
+)
+
+
+class CommitUncertain(Exception):
+    """The database failed while it committed: nobody knows yet what it did."""
 
 
 class Outcome(enum.Enum):
@@ -130,22 +141,59 @@ class Store:
         """
         try:
             draft.keep()
-            outcome = self._commit_row(draft.id, arrival)
-        except SQLAlchemyError as error:
-            draft.discard()
-            raise StoreUnavailable("The database does not answer; nothing was kept.") from error
         except BaseException:
             draft.discard()
             raise
-        if outcome is Outcome.SAME:
+        try:
+            twin = self._commit_row(draft.id, arrival)
+        except TooManyMessages:
+            draft.discard()
+            raise
+        except SQLAlchemyError as error:
+            draft.discard()
+            raise _unavailable() from error
+        except CommitUncertain as error:
+            self._discard_if_not_committed(draft)
+            raise _unavailable() from error
+        except BaseException:
+            self._discard_if_not_committed(draft)
+            raise
+        if twin is not None:
             draft.discard()
         draft.release()
-        return outcome
+        return Outcome.KEPT if twin is None else Outcome.SAME
 
-    def _commit_row(self, blob_id: bytes, arrival: Arrival) -> Outcome:
+    def _discard_if_not_committed(self, draft: SealedDraft) -> None:
+        """Remove a draft whose row could not be committed, but only if that is certain.
+
+        A commit that failed may still have happened: the disk can fail after the database wrote,
+        and a connection can break before its answer. A blob too many is swept away one day; a row
+        without its blob is an account lost.
+        """
+        try:
+            committed = self._names(draft.id)
+        except StoreUnavailable:
+            committed = True
+        if committed:
+            draft.release()
+        else:
+            draft.discard()
+
+    def _names(self, blob_id: bytes) -> bool:
+        """Return whether a row names this blob.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        query = select(SubmissionRow.id).where(SubmissionRow.id == blob_id)
+        with self._reading() as connection:
+            return connection.execute(query).first() is not None
+
+    def _commit_row(self, blob_id: bytes, arrival: Arrival) -> bytes | None:
+        """Commit the row; return ``None``, or the id of the very same that was here already."""
         # Nearly every code is new, so its first row is tried before anything is looked up.
-        n, same = 0, False
-        while not same:
+        n = 0
+        for _ in range(MOST_PER_CODE):
             row = {
                 "id": blob_id,
                 "address": arrival.address(n),
@@ -156,28 +204,47 @@ class Store:
                 "size": arrival.size,
             }
             try:
-                with sqlite.writing(self._engine), self._engine.begin() as connection:
-                    connection.execute(_INSERT, row)
+                self._write(_INSERT, row)
             except IntegrityError:
                 # Row n is taken, long ago or this moment by somebody with the same code.
-                n, same = self._first_free(n, arrival)
+                n, twin = self._first_free(n, arrival)
+                if twin is not None and self._blobs.holds(twin):
+                    return twin
+                if twin is not None:
+                    # Its blob is lost. The witness brings it again: let the row name this one.
+                    self._write(_RENAME, {"twin": twin, "renamed": blob_id})
+                    return None
             else:
-                return Outcome.KEPT
-        return Outcome.SAME
+                return None
+        raise TooManyMessages("Too many messages stand under this code; begin a new account.")
 
-    def _first_free(self, start: int, arrival: Arrival) -> tuple[int, bool]:
-        """Return the first row of the code that is free, or the row that holds the same."""
+    def _write(self, statement: Executable, values: dict[str, object]) -> None:
+        """Execute and commit one statement.
+
+        Raises:
+            SQLAlchemyError: it was not done.
+            CommitUncertain: it may have been done.
+        """
+        with sqlite.writing(self._engine), self._engine.connect() as connection:
+            connection.execute(statement, values)
+            try:
+                connection.commit()
+            except SQLAlchemyError as error:
+                raise CommitUncertain from error
+
+    def _first_free(self, start: int, arrival: Arrival) -> tuple[int, bytes | None]:
+        """Return the first row of the code that is free, or the row and id of the very same."""
         for n in range(start, MOST_PER_CODE, _LOOK_AHEAD):
             ahead = range(n, min(n + _LOOK_AHEAD, MOST_PER_CODE))
             addresses = [arrival.address(i) for i in ahead]
             with self._engine.connect() as connection:
                 rows = connection.execute(_LOOK_UP, {"addresses": addresses})
-                taken = {row.address: row.sameness for row in rows}
+                taken = {row.address: row for row in rows}
             for i, address in zip(ahead, addresses, strict=True):
                 if address not in taken:
-                    return i, False
-                if hmac.compare_digest(taken[address], arrival.sameness):
-                    return i, True
+                    return i, None
+                if hmac.compare_digest(taken[address].sameness, arrival.sameness):
+                    return i, taken[address].id
         raise TooManyMessages("Too many messages stand under this code; begin a new account.")
 
     def count(self) -> int:
@@ -220,7 +287,16 @@ class Store:
         """Remove what killed processes left: drafts, and blobs whose row was never committed."""
         removed = self._blobs.sweep_drafts()
         kept = list(self._blobs.ids())
-        # The rows are read after the blobs: a blob seen here whose row is missing is either an
-        # orphan, or its living writer still holds the lock that remove_orphan respects.
         named = {submission.id for submission in self.submissions()}
-        return removed + sum(self._blobs.remove_orphan(i) for i in kept if i not in named)
+        # A row may have been committed since: each blob is looked up again under its lock.
+        orphans = (i for i in kept if i not in named)
+        return removed + sum(
+            self._blobs.remove_orphan(i, functools.partial(self._is_orphan, i)) for i in orphans
+        )
+
+    def _is_orphan(self, blob_id: bytes) -> bool:
+        return not self._names(blob_id)
+
+
+def _unavailable() -> StoreUnavailable:
+    return StoreUnavailable("The database does not answer; nothing was kept.")

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 
 from intake.online.deployment import Deployment
 from intake.online.witness import languages, pages
-from intake.online.witness.foreign import foreign
+from intake.online.witness.foreign import foreign, typed
 from intake.online.witness.guards import AnswerHeaders
 from intake.online.witness.submit import SubmitPage
 from intake.online.witness.templates import template_folder
@@ -24,7 +24,7 @@ _LOG = logging.getLogger(__name__)
 def create_app(deployment: Deployment) -> Flask:
     """Make the application that serves one deployment to its witnesses."""
     settings = deployment.settings
-    app = Flask("intake", static_folder=None, template_folder=str(template_folder()))
+    app = Flask("witness", static_folder=None, template_folder=str(template_folder()))
     app.config.update(
         SECRET_KEY=deployment.server_keys.csrf.reveal(),
         # A token lasts as long as its visit: some people write for hours.
@@ -57,6 +57,7 @@ def _prepare_templates(app: Flask, style: str, organisation: str) -> None:
         newstyle=True,
     )
     environment.filters["foreign"] = foreign
+    environment.filters["typed"] = typed
     environment.globals.update(
         style=style,
         organisation=organisation,

@@ -119,8 +119,10 @@ class LeavePage(MethodView):
 
     def get(self) -> BaseResponse:
         """Redirect."""
-        session.clear()
-        session.modified = True
         response = redirect(self._deployment.settings.leave_to, 303)
-        response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+        # Another site must not end a visit by showing this address as a picture.
+        if request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate":
+            session.clear()
+            session.modified = True
+            response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
         return response

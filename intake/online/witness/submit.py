@@ -146,7 +146,9 @@ class SubmitPage(MethodView):
     ) -> Response:
         """Show the form with every word that was read of it, then read on for a while."""
         form, _ = bind([] if arriving is None else arriving.fields)
-        page = self._form_page(form.account.data or "", self._code_for(form), refusal)
+        spent = refusal.reason is Reason.TOO_MANY_MESSAGES
+        code = Code.generate() if spent else self._code_for(form)
+        page = self._form_page(form.account.data or "", code, refusal)
         response = make_response(page, refusal.reason.status)
         return response if body is None else answer_then_drain(response, body)
 
