@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,6 +95,7 @@ def serving(
     prefix: tuple[str, ...] = (),
     environment: dict[str, str] | None = None,
     root: Path | None = None,
+    ready: Callable[[], bool] | None = None,
 ) -> Iterator[Server]:
     """Run ``intake serve`` with a settings file until the block ends.
 
@@ -116,7 +117,7 @@ def serving(
         )
     server = Server(port, process, log)
     try:
-        _wait(server)
+        _wait(server, ready)
         yield server
     finally:
         if process.poll() is None:
@@ -140,13 +141,15 @@ def house_of_today(
         yield scene, server
 
 
-def _wait(server: Server) -> None:
+def _wait(server: Server, ready: Callable[[], bool] | None) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if server.process.poll() is not None:
             break
+        if ready is not None and ready():
+            return
         with contextlib.suppress(OSError):
-            if Browser(server).get("/en/").status == 200:
+            if ready is None and Browser(server).get("/en/").status == 200:
                 return
         time.sleep(0.05)
     raise AssertionError(f"the server did not start: {server.log.read_text()}")
