@@ -23,7 +23,6 @@ from intake.receipt.code import Code
 from intake.secret import Secret
 
 KEY_SIZE = 32
-ADDRESS_SIZE = 32
 
 _LABEL = b"intake/receipt/1/"
 

@@ -137,6 +137,11 @@ def test_the_offline_half_installs_and_runs_without_the_servers_libraries(
     ):
         done = subprocess.run([*command, *arguments], check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+    server = subprocess.run(
+        [str(environment / "bin" / "intake"), "serve"], check=False, capture_output=True, text=True
+    )
+    assert server.returncode == 1
+    assert server.stderr.startswith("Error: The server's libraries are not installed here")
     for library in ("flask", "sqlalchemy", "obstore", "gunicorn"):
         tried = subprocess.run(
             [str(python), "-c", f"import {library}"], check=False, capture_output=True

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import sqlite3
 import time
 
 import pytest
@@ -15,6 +16,7 @@ from werkzeug.test import Client
 from intake.errors import StoreUnavailable
 from intake.online.refusal import Reason
 from intake.online.settings import Limits
+from intake.online.store import sqlite
 from intake.online.store.blobs import FileDraft
 from intake.online.store.submissions import Store
 from intake.online.witness.app import create_app
@@ -139,6 +141,8 @@ def refused(answer: object, reason: Reason, words: str) -> None:
     page = answer.text  # type: ignore[attr-defined]
     assert 'class="error"' in page
     assert words in page
+    if 'lang="en"' in page.split("<head>")[0]:
+        assert reason.sentence in html.unescape(page)
 
 
 LIMITS = Limits(submission=1_000_000, attachments=2, account_characters=100, disk_reserve=0)
@@ -287,6 +291,18 @@ def test_a_store_that_fails_keeps_nothing_and_gives_the_words_back(
     refused(send(client, BURMESE, [("a", b"x" * 70_000)]), Reason.CANNOT_KEEP, BURMESE)
     assert list((scene.folder / "state" / "blobs").iterdir()) == []
     monkeypatch.undo()
+    assert send(client, BURMESE).status_code == 303
+
+
+def test_a_database_that_is_locked_is_said(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.2)
+    client = Client(create_app(scene.deployment()))
+    locker = sqlite3.connect(scene.folder / "state" / "intake.db", isolation_level=None)
+    locker.execute("BEGIN EXCLUSIVE")
+    refused(send(client, BURMESE, [("a", b"x")], lang="en"), Reason.CANNOT_KEEP, BURMESE)
+    assert list((scene.folder / "state" / "blobs").iterdir()) == []
+    locker.execute("ROLLBACK")
+    locker.close()
     assert send(client, BURMESE).status_code == 303
 
 

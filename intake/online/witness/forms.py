@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 
-from flask import session
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import HiddenField, MultipleFileField, TextAreaField
@@ -15,8 +14,6 @@ from intake.online.refusal import Reason, Refusal
 from intake.online.sealing import Words
 from intake.receipt.code import Code
 from intake.secret import Secret
-
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class AccountForm(FlaskForm):
@@ -69,14 +66,17 @@ def bind(fields: Sequence[tuple[str, bytes]]) -> tuple[AccountForm, tuple[str, .
     return AccountForm(formdata=values), tuple(dict.fromkeys(repaired))
 
 
-def judge(form: AccountForm, stamp: CodeStamp, *, account_characters: int) -> Code:
+def judge(form: AccountForm, stamp: CodeStamp, *, account_characters: int, visited: bool) -> Code:
     """Judge what was typed, and return the code it came with.
+
+    ``visited`` says whether the request brought a visit's cookie. The session cannot be asked
+    here any more: making the form has begun a visit in it.
 
     Raises:
         Refusal: the token, the code or the length is wrong.
     """
     if not form.validate():
-        raise Refusal(Reason.WRONG_TOKEN if "csrf_token" in session else Reason.NO_COOKIE)
+        raise Refusal(Reason.WRONG_TOKEN if visited else Reason.NO_COOKIE)
     code = stamp.check(form.code.data or "", form.code_mac.data or "")
     if len(form.account.data or "") > account_characters:
         raise Refusal(Reason.ACCOUNT_TOO_LONG)

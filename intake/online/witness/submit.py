@@ -104,8 +104,14 @@ class SubmitPage(MethodView):
 
     def _take(self, arriving: ArrivingForm, length: int) -> tuple[Taken, Code]:
         arriving.read_fields()
+        visited = "csrf_token" in session
         form, repaired = bind(arriving.fields)
-        code = judge(form, self._stamp, account_characters=self._limits.account_characters)
+        code = judge(
+            form,
+            self._stamp,
+            account_characters=self._limits.account_characters,
+            visited=visited,
+        )
         if length > self._limits.submission + self._fields_size():
             raise Refusal(Reason.TOO_LARGE)
         with sealing(self._deployment.store, self._in_force()) as submission:
