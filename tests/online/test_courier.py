@@ -12,6 +12,8 @@ from werkzeug.test import Client
 from intake.courier.bundle import read_bundle
 from intake.errors import BundleBroken
 from intake.online.courier import export_bundle
+from intake.online.store import sqlite
+from intake.online.witness.app import create_app
 from tests.support.deployments import Scene, send
 
 
@@ -48,6 +50,24 @@ def test_an_export_can_be_repeated_and_grows(scene: Scene, client: Client, tmp_p
         export(scene, stick)
         bundle = read_bundle(stick)
         assert (bundle.sequence, len(bundle.submissions)) == (n, n)
+
+
+def test_accounts_are_taken_while_an_export_goes_on(
+    scene: Scene, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long export must not hold the database: the witnesses would be turned away meanwhile."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 1)
+    meanwhile = Client(create_app(scene.deployment()))
+    for n in range(3):
+        send(client, f"account {n}")
+    answers: list[int] = []
+    export_bundle(
+        scene.deployment().store,
+        scene.folder / "state",
+        tmp_path / "stick",
+        lambda _bytes: answers.append(send(meanwhile, "meanwhile").status_code),
+    )
+    assert answers == [303] * 3
 
 
 def test_nothing_to_export_is_a_bundle_too(scene: Scene, tmp_path: Path) -> None:

@@ -263,9 +263,12 @@ class Store:
             StoreUnavailable: the database does not answer.
         """
         query = select(SubmissionRow).order_by(SubmissionRow.id)
+        # All at once, and let go: whoever copies the blobs takes long, and a reader that stays
+        # keeps SQLite's writers from committing.
         with self._reading() as connection:
-            for row in connection.execute(query):
-                yield StoredSubmission(row.id, row.epoch, row.manifest_version, row.day, row.size)
+            rows = connection.execute(query).all()
+        for row in rows:
+            yield StoredSubmission(row.id, row.epoch, row.manifest_version, row.day, row.size)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection]:
