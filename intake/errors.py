@@ -70,12 +70,20 @@ class EnvelopeBroken(IntakeError):
 # --- manifests -------------------------------------------------------------------------------
 
 
-class ManifestRefused(IntakeError):
+class NothingInForce(IntakeError):
+    """There is nobody to seal to, for whatever reason: nothing may be taken."""
+
+
+class ManifestRefused(NothingInForce):
     """A manifest, or a file of them, breaks a rule of acceptance."""
 
 
-class NoEpochInForce(IntakeError):
-    """No key is in force, so nothing may be taken."""
+class NoEpochInForce(NothingInForce):
+    """The manifest is believed, and has no key for this day."""
+
+
+class ClockSetBack(NothingInForce):
+    """The machine's clock shows an earlier day than it has shown before."""
 
 
 # --- the server ------------------------------------------------------------------------------

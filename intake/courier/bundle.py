@@ -2,9 +2,11 @@
 
     DIR/bundle.json                   a DSSE envelope around the listing
     DIR/submissions/<id>.age          each sealed file, named by its id in hex
+    DIR/root.pub, DIR/manifest.json   what the server believes, as its own files stand
 
 The listing names every file with its size and SHA-256, a sequence number, and the epochs that are
-closed. Signatures are those of the server's key that the manifest names.
+closed: nothing more will ever arrive for them, and what the server holds of them is all in this
+bundle. It is signed with the server's key that the manifest names.
 """
 
 from __future__ import annotations
@@ -19,12 +21,15 @@ from pathlib import Path
 from intake import strict_json
 from intake.errors import BundleBroken, DocumentMalformed
 from intake.manifest import dsse
-from intake.manifest.model import EPOCH_ID
+from intake.manifest.model import EPOCH_ID, Admin, SigningKey
+from intake.manifest.signing import SigningIdentity
 from intake.strict_json import Fields
 
 BUNDLE_FORMAT = "intake-bundle-1"
 BUNDLE_TYPE = "application/vnd.intake.bundle+json"
 LISTING = "bundle.json"
+ROOT = "root.pub"
+MANIFEST = "manifest.json"
 SUBMISSIONS = "submissions"
 
 #: A listing of a million submissions; what is larger is not one.
@@ -60,8 +65,20 @@ class Bundle:
     submissions: tuple[BundledSubmission, ...]
 
 
-def serialise_bundle(bundle: Bundle) -> bytes:
-    """Write ``bundle.json``."""
+@dataclass(frozen=True)
+class SignedBundle:
+    """A bundle as it was read, with the envelope whose signatures are still to be verified."""
+
+    bundle: Bundle
+    envelope: dsse.Envelope
+
+    def signed_by(self, key: SigningKey) -> bool:
+        """Return whether ``key`` signed it, with both halves."""
+        return bool(dsse.signers(self.envelope, [Admin("server", key)]))
+
+
+def serialise_bundle(bundle: Bundle, signer: SigningIdentity | None) -> bytes:
+    """Write ``bundle.json``, signed by ``signer``, if there is one."""
     payload = strict_json.dumps(
         {
             "format": BUNDLE_FORMAT,
@@ -80,11 +97,12 @@ def serialise_bundle(bundle: Bundle) -> bytes:
             ],
         }
     )
-    return dsse.envelope_bytes(dsse.Envelope(BUNDLE_TYPE, payload, signatures=()))
+    envelope = dsse.Envelope(BUNDLE_TYPE, payload, signatures=())
+    return dsse.envelope_bytes(envelope if signer is None else signer.sign(envelope))
 
 
-def read_bundle(folder: Path) -> Bundle:
-    """Read the listing of the bundle at ``folder``.
+def read_bundle(folder: Path) -> SignedBundle:
+    """Read the listing of the bundle at ``folder``. Nothing in it is believed yet.
 
     Raises:
         BundleBroken: there is none, or it breaks its format's rules.
@@ -127,8 +145,8 @@ def open_regular(path: Path, *, folder: int | None = None) -> int:
     return descriptor
 
 
-def parse_bundle(data: bytes) -> Bundle:
-    """Read the bytes of ``bundle.json``.
+def parse_bundle(data: bytes) -> SignedBundle:
+    """Read the bytes of ``bundle.json``. Nothing in it is believed yet.
 
     Raises:
         DocumentMalformed: they break the format's rules.
@@ -147,7 +165,7 @@ def parse_bundle(data: bytes) -> Bundle:
     fields.end()
     if len({s.id for s in bundle.submissions}) != len(bundle.submissions):
         raise DocumentMalformed("The bundle names one submission twice.")
-    return bundle
+    return SignedBundle(bundle, envelope)
 
 
 def _read_submission(element: object) -> BundledSubmission:

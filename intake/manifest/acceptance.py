@@ -9,13 +9,19 @@ when, for each version in turn,
 3. it is for the root's organisation, its number is one more than the version before (the first is
    1), and it names the SHA-256 of that version's payload;
 4. no two admins share a key, and the threshold is not more than there are admins;
-5. epochs are in order and do not overlap, no id twice; each recipient is a well-formed
-   post-quantum recipient that stands once in its epoch, and no more have a role than fit;
+5. no two signers of any kind (admins, the server, vaults) share a key, and no more
+   acknowledgements are asked for than there are vaults (one, where there are none yet);
+6. epochs are in order and do not overlap, no id twice; each recipient is a well-formed
+   post-quantum recipient that is not weak and stands once in its epoch, and no more have a role
+   than fit. There are no others, so post-quantum and classical ones never stand together;
 
 and when the last of them, on the day it is to be used,
 
-6. has not expired;
-7. is not older than the highest version this server has seen.
+7. has not expired;
+8. is not older than the newest version that was accepted here before, and has that very version
+   in its past: nobody is shown two histories;
+9. and the day itself is not before the latest day seen here: a clock set back would bring an
+   ended epoch into force again.
 
 Unknown fields are refused: a field that one reader skips and another obeys is two manifests.
 """
@@ -26,11 +32,20 @@ import datetime as dt
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from intake.age.sealing.hybrid import HybridRecipient
-from intake.errors import AgeError, ManifestRefused, NoEpochInForce
+from intake.errors import AgeError, ClockSetBack, ManifestRefused, NoEpochInForce
 from intake.manifest import dsse
-from intake.manifest.model import EPOCH_ID, Admin, Epoch, Manifest, Role, Root
+from intake.manifest.model import (
+    EPOCH_ID,
+    Admin,
+    Epoch,
+    Manifest,
+    Role,
+    Root,
+    SigningKey,
+)
 from intake.manifest.payload import parse_manifest
 
 #: How many recipients of a role an epoch may have. More custodians than fit into the fixed size
@@ -38,23 +53,53 @@ from intake.manifest.payload import parse_manifest
 #: the smallest size class.
 MOST_RECIPIENTS = {Role.REVIEWERS: 32, Role.CUSTODIANS: 15}
 
+_EPOCH_ID = re.compile(EPOCH_ID)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a reader has accepted before, and must not be led behind.
+
+    ``version`` is the highest version, 0 for none; ``sha256`` (hex) the hash of its payload;
+    ``day`` the latest day on which it was used.
+    """
+
+    version: int = 0
+    sha256: str | None = None
+    day: dt.date = dt.date.min
+
+
+NOTHING_SEEN = Seen()
+
 
 def accept_chain(
-    root: Root, chain: Sequence[dsse.Envelope], *, today: dt.date, highest_seen: int
+    root: Root, chain: Sequence[dsse.Envelope], *, today: dt.date, seen: Seen
 ) -> Manifest:
     """Return the last manifest of a chain, if every rule above holds.
 
     Raises:
         ManifestRefused: a rule is broken; the sentence says which.
+        ClockSetBack: rule 9 is.
         DocumentMalformed: a payload that is signed is no manifest.
     """
     manifest = verify_chain(root, chain)
-    check_current(manifest, today=today, highest_seen=highest_seen)
+    check_seen(chain, seen)
+    check_day(manifest, today=today, seen=seen)
     return manifest
 
 
 def verify_chain(root: Root, chain: Sequence[dsse.Envelope]) -> Manifest:
-    """Return the last manifest of a chain, if rules 1 to 5 hold: it may be used up by now.
+    """Return the last manifest of a chain, if rules 1 to 6 hold: it may be used up by now.
+
+    Raises:
+        ManifestRefused: a rule is broken; the sentence says which.
+        DocumentMalformed: a payload that is signed is no manifest.
+    """
+    return verify_history(root, chain)[-1]
+
+
+def verify_history(root: Root, chain: Sequence[dsse.Envelope]) -> tuple[Manifest, ...]:
+    """Return every manifest of a chain, oldest first, if rules 1 to 6 hold.
 
     Raises:
         ManifestRefused: a rule is broken; the sentence says which.
@@ -63,18 +108,56 @@ def verify_chain(root: Root, chain: Sequence[dsse.Envelope]) -> Manifest:
     if not chain:
         raise ManifestRefused("The manifest file is empty; install the newest manifest.")
     check_admins(root.admins, root.threshold)
+    history: list[Manifest] = []
     admins, threshold = root.admins, root.threshold
     previous: dsse.Envelope | None = None
-    version = 0
+    well_formed: set[str] = set()
     for envelope in chain:
-        manifest = _accept_next(envelope, admins, threshold)
-        _check_succession(manifest, root, version, previous)
+        manifest = _accept_next(envelope, admins, threshold, well_formed)
+        _check_succession(manifest, root, len(history), previous)
         admins, threshold = manifest.admins, manifest.threshold
-        previous, version = envelope, manifest.version
-    return manifest
+        previous = envelope
+        history.append(manifest)
+    return tuple(history)
 
 
-def _accept_next(envelope: dsse.Envelope, admins: Sequence[Admin], threshold: int) -> Manifest:
+def check_seen(chain: Sequence[dsse.Envelope], seen: Seen) -> None:
+    """Apply rule 8 to a chain that has been verified.
+
+    Raises:
+        ManifestRefused: it is broken.
+    """
+    if len(chain) < seen.version:
+        raise ManifestRefused(
+            f"The manifest is version {len(chain)}, but version {seen.version} has been accepted "
+            "before; install the newest one."
+        )
+    if seen.version and chain[seen.version - 1].digest() != seen.sha256:
+        raise ManifestRefused(
+            f"Another version {seen.version} of the manifest has been accepted before. Let the "
+            "admins find out who signed two."
+        )
+
+
+def check_day(manifest: Manifest, *, today: dt.date, seen: Seen) -> None:
+    """Apply rules 7 and 9.
+
+    Raises:
+        ManifestRefused: it has expired.
+        ClockSetBack: the day is before one that was seen.
+    """
+    if today < seen.day:
+        raise ClockSetBack(
+            f"The clock shows {today}, but {seen.day} has been seen here: set the clock right. If "
+            "it is right now and was wrong then, run 'intake keys reset-day'."
+        )
+    if today > manifest.expires:
+        raise ManifestRefused(f"The manifest expired on {manifest.expires}; install a newer one.")
+
+
+def _accept_next(
+    envelope: dsse.Envelope, admins: Sequence[Admin], threshold: int, well_formed: set[str]
+) -> Manifest:
     if envelope.payload_type != dsse.MANIFEST_TYPE:
         raise ManifestRefused("The manifest file holds something else that was signed.")
     if len(dsse.signers(envelope, admins)) < threshold:
@@ -89,7 +172,8 @@ def _accept_next(envelope: dsse.Envelope, admins: Sequence[Admin], threshold: in
             "The manifest is signed by too few of its own admins; "
             "let more admins run 'intake-keys sign'."
         )
-    check_epochs(manifest.epochs)
+    check_signers(manifest)
+    check_epochs(manifest.epochs, well_formed)
     return manifest
 
 
@@ -108,31 +192,44 @@ def check_admins(admins: Sequence[Admin], threshold: int) -> None:
     """Apply rule 4."""
     if not 1 <= threshold <= len(admins):
         raise ManifestRefused("The manifest asks for more signatures than it has admins.")
-    for keys in (
-        [admin.key.ed25519 for admin in admins],
-        [admin.key.ml_dsa_65 for admin in admins],
-        [admin.name.encode() for admin in admins],
-    ):
-        if len(set(keys)) != len(keys):
-            raise ManifestRefused("Two admins of the manifest share a key or a name.")
+    if _shared([admin.key for admin in admins]) or len({a.name for a in admins}) != len(admins):
+        raise ManifestRefused("Two admins of the manifest share a key or a name.")
 
 
-def check_epochs(epochs: Sequence[Epoch]) -> None:
+def check_signers(manifest: Manifest) -> None:
     """Apply rule 5."""
+    keys = [signer.key for signer in (*manifest.admins, *manifest.vaults)]
+    if manifest.server is not None:
+        keys.append(manifest.server)
+    if _shared(keys) or len({v.name for v in manifest.vaults}) != len(manifest.vaults):
+        raise ManifestRefused("The manifest gives one key to two signers.")
+    if manifest.acks_required > max(1, len(manifest.vaults)):
+        raise ManifestRefused("The manifest asks for more acknowledgements than it has vaults.")
+
+
+def _shared(keys: Sequence[SigningKey]) -> bool:
+    """Return whether two of the pairs share either half."""
+    ed25519, ml_dsa_65 = {key.ed25519 for key in keys}, {key.ml_dsa_65 for key in keys}
+    return min(len(ed25519), len(ml_dsa_65)) != len(keys)
+
+
+def check_epochs(epochs: Sequence[Epoch], well_formed: set[str] | None = None) -> None:
+    """Apply rule 6. What stands in ``well_formed`` is known to be, and what is found is added."""
+    well_formed = set() if well_formed is None else well_formed
     if len({epoch.id for epoch in epochs}) != len(epochs):
         raise ManifestRefused("Two epochs of the manifest have the same name.")
     for epoch in epochs:
-        if not re.fullmatch(EPOCH_ID, epoch.id):
+        if not _EPOCH_ID.fullmatch(epoch.id):
             raise ManifestRefused("An epoch of the manifest has a name that no epoch may have.")
         if epoch.ends <= epoch.begins:
             raise ManifestRefused(f"The epoch {epoch.id} ends before it begins.")
-        _check_recipients(epoch)
+        _check_recipients(epoch, well_formed)
     for earlier, later in itertools.pairwise(epochs):
         if later.begins < earlier.ends:
             raise ManifestRefused(f"The epochs {earlier.id} and {later.id} overlap.")
 
 
-def _check_recipients(epoch: Epoch) -> None:
+def _check_recipients(epoch: Epoch, well_formed: set[str]) -> None:
     texts = [recipient.recipient for recipient in epoch.recipients]
     if len(set(texts)) != len(texts):
         raise ManifestRefused(f"The epoch {epoch.id} names one recipient twice.")
@@ -140,23 +237,15 @@ def _check_recipients(epoch: Epoch) -> None:
         if len(epoch.of(role)) > most:
             raise ManifestRefused(f"The epoch {epoch.id} has more than {most} {role.value}.")
     for text in texts:
+        if text in well_formed:
+            continue
         try:
             HybridRecipient.parse(text)
         except AgeError as error:
             raise ManifestRefused(
                 f"The epoch {epoch.id} has a recipient that is no post-quantum age recipient."
             ) from error
-
-
-def check_current(manifest: Manifest, *, today: dt.date, highest_seen: int) -> None:
-    """Apply rules 6 and 7."""
-    if manifest.version < highest_seen:
-        raise ManifestRefused(
-            f"The manifest is version {manifest.version}, but version {highest_seen} has been "
-            "accepted before; install the newest one."
-        )
-    if today > manifest.expires:
-        raise ManifestRefused(f"The manifest expired on {manifest.expires}; install a newer one.")
+        well_formed.add(text)
 
 
 def epoch_in_force(manifest: Manifest, today: dt.date) -> Epoch:

@@ -11,6 +11,8 @@ import datetime as dt
 import enum
 from dataclasses import dataclass
 
+from intake.manifest.calendar import EpochLength
+
 #: What an epoch's id may be, as a regular expression: it stands in key files and listings.
 EPOCH_ID = r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}"
 
@@ -93,6 +95,8 @@ class Manifest:
     ``previous`` is the SHA-256 (hex) of the payload of the version before, ``None`` in the first.
     ``revocations`` name epochs or recipients. ``server``, ``vaults`` and ``acks_required`` belong
     to the courier: the key that signs bundles, the keys that sign acknowledgements, and how many.
+    ``epoch_length`` is the deployment's choice, for whoever makes keys; what is in force is said by
+    each epoch's own days.
     """
 
     organisation: str
@@ -102,6 +106,7 @@ class Manifest:
     previous: str | None
     threshold: int
     admins: tuple[Admin, ...]
+    epoch_length: EpochLength
     epochs: tuple[Epoch, ...]
     revocations: tuple[str, ...]
     server: SigningKey | None
@@ -116,6 +121,10 @@ class Manifest:
     def recipients_on(self, day: dt.date, role: Role) -> tuple[Recipient, ...]:
         """Return the recipients in force on ``day``: of its epoch, less what is revoked."""
         epoch = self.epoch_on(day)
-        if epoch is None or epoch.id in self.revocations:
+        return () if epoch is None else self.recipients_in(epoch, role)
+
+    def recipients_in(self, epoch: Epoch, role: Role) -> tuple[Recipient, ...]:
+        """Return the recipients of one of our epochs, less what is revoked."""
+        if epoch.id in self.revocations:
             return ()
         return tuple(r for r in epoch.of(role) if r.recipient not in self.revocations)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from intake import strict_json
 from intake.errors import DocumentMalformed
+from intake.manifest.calendar import EpochLength
 from intake.manifest.model import (
     Admin,
     Epoch,
@@ -46,11 +47,12 @@ def parse_manifest(data: bytes) -> Manifest:
         expires=fields.day("expires"),
         previous=fields.optional("previous", str),
         threshold=fields.positive("threshold"),
-        admins=fields.each("admins", _read_admin),
+        admins=fields.each("admins", read_signer),
+        epoch_length=_read_length(fields.take("epoch_length", str)),
         epochs=fields.each("epochs", _read_epoch),
         revocations=fields.each("revocations", _read_text),
         server=_read_optional_key(fields.optional("server", dict)),
-        vaults=fields.each("vaults", _read_admin),
+        vaults=fields.each("vaults", read_signer),
         acks_required=fields.positive("acks_required"),
         receipt=_read_receipt(fields.take("receipt", dict)),
     )
@@ -69,11 +71,12 @@ def serialise_manifest(manifest: Manifest) -> bytes:
             "expires": manifest.expires.isoformat(),
             "previous": manifest.previous,
             "threshold": manifest.threshold,
-            "admins": [_write_admin(admin) for admin in manifest.admins],
+            "admins": [write_signer(admin) for admin in manifest.admins],
+            "epoch_length": manifest.epoch_length.value,
             "epochs": [_write_epoch(epoch) for epoch in manifest.epochs],
             "revocations": list(manifest.revocations),
             "server": None if manifest.server is None else _write_key(manifest.server),
-            "vaults": [_write_admin(vault) for vault in manifest.vaults],
+            "vaults": [write_signer(vault) for vault in manifest.vaults],
             "acks_required": manifest.acks_required,
             "receipt": {
                 "salt": octets(manifest.receipt.salt),
@@ -98,7 +101,7 @@ def parse_root(data: bytes) -> Root:
     root = Root(
         organisation=fields.take("organisation", str),
         threshold=fields.positive("threshold"),
-        admins=fields.each("admins", _read_admin),
+        admins=fields.each("admins", read_signer),
     )
     fields.end()
     return root
@@ -111,7 +114,7 @@ def serialise_root(root: Root) -> bytes:
             "format": ROOT_FORMAT,
             "organisation": root.organisation,
             "threshold": root.threshold,
-            "admins": [_write_admin(admin) for admin in root.admins],
+            "admins": [write_signer(admin) for admin in root.admins],
         }
     )
 
@@ -147,14 +150,26 @@ def _write_key(key: SigningKey) -> dict[str, object]:
     return {"ed25519": octets(key.ed25519), "ml-dsa-65": octets(key.ml_dsa_65)}
 
 
-def _read_admin(element: object) -> Admin:
+def _read_length(text: str) -> EpochLength:
+    if text not in {length.value for length in EpochLength}:
+        raise DocumentMalformed("The manifest's epochs have a length that we do not know.")
+    return EpochLength(text)
+
+
+def read_signer(element: object) -> Admin:
+    """Read whoever signs (an admin, the server, a vault) from parsed JSON.
+
+    Raises:
+        DocumentMalformed: it is none.
+    """
     fields = Fields(element, "signer")
     admin = Admin(name=fields.take("name", str), key=_read_key(fields))
     fields.end()
     return admin
 
 
-def _write_admin(admin: Admin) -> dict[str, object]:
+def write_signer(admin: Admin) -> dict[str, object]:
+    """Return whoever signs as JSON's objects."""
     return {"name": admin.name, **_write_key(admin.key)}
 
 

@@ -19,7 +19,8 @@ from intake import strict_json
 from intake.durable import write_file
 from intake.errors import DocumentMalformed, ManifestRefused, VaultUnusable
 from intake.manifest import dsse
-from intake.manifest.acceptance import accept_chain, check_epochs, verify_chain
+from intake.manifest.acceptance import NOTHING_SEEN, accept_chain, check_epochs, verify_chain
+from intake.manifest.calendar import EpochLength
 from intake.manifest.chain import parse_chain, serialise_chain
 from intake.manifest.model import Epoch, Manifest, ReceiptParameters, Root
 from intake.manifest.payload import (
@@ -29,7 +30,8 @@ from intake.manifest.payload import (
     serialise_manifest,
     serialise_root,
 )
-from intake.offline.signing import SigningIdentity
+from intake.manifest.signing import SigningIdentity
+from intake.offline.signing_file import load_signing, save_signing
 from intake.receipt import derivation
 from intake.secret import Secret
 
@@ -77,7 +79,7 @@ class AdminHome:
         (self._folder / "admins").mkdir(mode=0o700, parents=True)
         self._folder.chmod(0o700)
         identity = SigningIdentity.generate(admin)
-        identity.save(self._admin_file(admin), passphrase, work_factor=work_factor)
+        save_signing(self._admin_file(admin), identity, passphrase, work_factor=work_factor)
         root = Root(organisation=organisation, threshold=1, admins=(identity.public(),))
         write_file(self.root_file, serialise_root(root))
         self._save_pending(_first_manifest(root, today))
@@ -107,7 +109,7 @@ class AdminHome:
         chain = self.chain()
         if not chain:
             return None
-        return accept_chain(self.root(), chain, today=today, highest_seen=0)
+        return accept_chain(self.root(), chain, today=today, seen=NOTHING_SEEN)
 
     def pending(self, today: dt.date) -> Manifest:
         """Return the next version as it stands: what is pending, else one that changes nothing."""
@@ -163,14 +165,14 @@ class AdminHome:
         waiting = self._waiting(earlier)
         if waiting is None:
             raise VaultUnusable("Nothing waits to be signed; change something first.")
-        identity = SigningIdentity.load(self._admin_file(admin), passphrase)
+        identity = load_signing(self._admin_file(admin), passphrase)
         envelope = identity.sign(waiting)
         manifest = parse_manifest(envelope.payload)
         write_file(self._pending_file, dsse.envelope_bytes(envelope))
         if len(dsse.signers(envelope, manifest.admins)) < manifest.threshold:
             return None
         chain = (*earlier, envelope)
-        accepted = accept_chain(self.root(), chain, today=today, highest_seen=0)
+        accepted = accept_chain(self.root(), chain, today=today, seen=NOTHING_SEEN)
         write_file(self.manifest_file, serialise_chain(chain), mode=0o644)
         self._pending_file.unlink()
         return accepted
@@ -210,6 +212,7 @@ def _first_manifest(root: Root, today: dt.date) -> Manifest:
         previous=None,
         threshold=root.threshold,
         admins=root.admins,
+        epoch_length=EpochLength.MONTH,
         epochs=(),
         revocations=(),
         server=None,

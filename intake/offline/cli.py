@@ -15,9 +15,9 @@ from intake.command_line import json_option, print_json, progress_bar, yes_optio
 from intake.courier.bundle import read_bundle
 from intake.durable import write_file
 from intake.errors import NotInVault, VaultUnusable
+from intake.manifest.calendar import EpochLength, periods_from
 from intake.manifest.model import Epoch, Recipient, Role
 from intake.offline import passphrase
-from intake.offline.epochs import EpochLength, periods_from
 from intake.offline.inbox import ImportReport, import_bundle
 from intake.offline.network import networks_up
 from intake.offline.recipients_file import serialise_recipients
@@ -196,7 +196,7 @@ def keys_reveal(options: Options, epoch: str, yes: bool) -> None:
 @click.pass_obj
 def import_(options: Options, folder: Path) -> None:
     """Take what is new in the bundle at DIR into the vault. Safe to repeat."""
-    bundle = read_bundle(folder)
+    bundle = read_bundle(folder).bundle
     vault = options.unlock()
     total = sum(submission.size for submission in bundle.submissions)
     with progress_bar(total, "Importing") as advance:

@@ -47,7 +47,7 @@ def import_bundle(vault: Vault, folder: Path, progress: Callable[[int], object])
         BundleBroken: the folder holds no bundle.
         OSError: the vault's disk is full or cannot be written.
     """
-    bundle = read_bundle(folder)
+    bundle = read_bundle(folder).bundle
     imported: list[str] = []
     known: list[str] = []
     refused: list[tuple[str, IntakeError]] = []

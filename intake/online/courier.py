@@ -65,7 +65,7 @@ def export_bundle(
                 bundled.append(_copy(submission, source, files, progress))
         os.fsync(files)
     bundle = Bundle(sequence=_next_sequence(state), closed_epochs=(), submissions=tuple(bundled))
-    write_file(folder / LISTING, serialise_bundle(bundle))
+    write_file(folder / LISTING, serialise_bundle(bundle, None))
     return Export(bundle, tuple(unreadable))
 
 

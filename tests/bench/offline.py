@@ -175,7 +175,7 @@ def importing(folder: Path) -> str:
         path = stick / "submissions" / f"{name}.age"
         digest = _seal(path, identity, "စာ".encode() * 300, 0)
         listed.append(BundledSubmission(name, "2026-11", 1, DAY, path.stat().st_size, digest))
-    (stick / LISTING).write_bytes(serialise_bundle(Bundle(1, (), tuple(listed))))
+    (stick / LISTING).write_bytes(serialise_bundle(Bundle(1, (), tuple(listed)), None))
     begin = time.perf_counter()
     report = import_bundle(vault, stick, lambda _: None)
     elapsed = time.perf_counter() - begin

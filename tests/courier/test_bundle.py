@@ -39,14 +39,14 @@ BUNDLE = Bundle(7, ("2026-09", "2026-W38"), (SUBMISSION, OTHER))
 
 @pytest.mark.parametrize("bundle", [BUNDLE, Bundle(1, (), ())])
 def test_listings_round_trip(bundle: Bundle, tmp_path: Path) -> None:
-    data = serialise_bundle(bundle)
-    assert parse_bundle(data) == bundle
+    data = serialise_bundle(bundle, None)
+    assert parse_bundle(data).bundle == bundle
     (tmp_path / LISTING).write_bytes(data)
-    assert read_bundle(tmp_path) == bundle
+    assert read_bundle(tmp_path).bundle == bundle
 
 
 def test_a_listing_is_an_envelope_around_the_documented_fields() -> None:
-    envelope = json.loads(serialise_bundle(BUNDLE))
+    envelope = json.loads(serialise_bundle(BUNDLE, None))
     assert envelope["payloadType"] == "application/vnd.intake.bundle+json"
     payload = json.loads(base64.b64decode(envelope["payload"]))
     assert list(payload) == ["format", "sequence", "closed_epochs", "submissions"]
@@ -65,7 +65,7 @@ def test_a_sealed_file_lies_under_its_id() -> None:
 
 
 def listing(change: Callable[[dict[str, Any]], object]) -> bytes:
-    payload = json.loads(base64.b64decode(json.loads(serialise_bundle(BUNDLE))["payload"]))
+    payload = json.loads(base64.b64decode(json.loads(serialise_bundle(BUNDLE, None))["payload"]))
     change(payload)
     return around(json.dumps(payload).encode())
 
@@ -138,7 +138,7 @@ def test_a_listing_that_breaks_its_rules_is_refused(
         around(b"[]"),
         around(b'{"format": "intake-bundle-1"}'),
         around(b"{}", "application/vnd.intake.manifest+json"),
-        serialise_bundle(BUNDLE)[:-10],
+        serialise_bundle(BUNDLE, None)[:-10],
     ],
 )
 def test_what_is_no_listing(data: bytes) -> None:
@@ -147,7 +147,7 @@ def test_what_is_no_listing(data: bytes) -> None:
 
 
 def linked(path: Path, tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").write_bytes(serialise_bundle(BUNDLE))
+    (tmp_path / "elsewhere").write_bytes(serialise_bundle(BUNDLE, None))
     path.symlink_to(tmp_path / "elsewhere")
 
 
@@ -177,15 +177,15 @@ def test_a_listing_that_is_no_plain_file_is_not_read(
 def test_a_listing_larger_than_any_is_not_parsed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = serialise_bundle(BUNDLE)
+    data = serialise_bundle(BUNDLE, None)
     (tmp_path / LISTING).write_bytes(data)
     monkeypatch.setattr(module, "MAX_LISTING_SIZE", len(data))
-    assert read_bundle(tmp_path) == BUNDLE
+    assert read_bundle(tmp_path).bundle == BUNDLE
     monkeypatch.setattr(module, "MAX_LISTING_SIZE", len(data) - 1)
     with pytest.raises(BundleBroken, match="larger"):
         read_bundle(tmp_path)
 
 
 def test_payloads_are_written_as_strict_json() -> None:
-    payload = base64.b64decode(json.loads(serialise_bundle(BUNDLE))["payload"])
+    payload = base64.b64decode(json.loads(serialise_bundle(BUNDLE, None))["payload"])
     assert strict_json.dumps(strict_json.loads(payload)) == payload

@@ -14,7 +14,7 @@ import pytest
 
 from intake.errors import DocumentMalformed, IntakeError, ManifestRefused
 from intake.manifest import dsse
-from intake.manifest.acceptance import accept_chain
+from intake.manifest.acceptance import NOTHING_SEEN, Seen, accept_chain
 from intake.manifest.chain import CHAIN_FORMAT, MAX_FILE_SIZE, parse_chain, serialise_chain
 from intake.manifest.model import Manifest
 from intake.manifest.payload import parse_root, serialise_manifest, serialise_root
@@ -35,8 +35,8 @@ HISTORY = History().then().then(epochs=(epoch(),)).then()
 DATA = serialise_chain(HISTORY.chain)
 
 
-def accept(data: bytes, highest_seen: int = 0) -> Manifest:
-    return accept_chain(ROOT, parse_chain(data), today=TODAY, highest_seen=highest_seen)
+def accept(data: bytes, seen: Seen = NOTHING_SEEN) -> Manifest:
+    return accept_chain(ROOT, parse_chain(data), today=TODAY, seen=seen)
 
 
 def test_the_file_that_is_attacked_is_good() -> None:
@@ -126,7 +126,7 @@ def test_a_file_has_one_reading_or_none(name: str) -> None:
 def test_cut_anywhere_it_is_refused() -> None:
     for length in range(0, len(DATA) - 2, 199):
         with pytest.raises(IntakeError):
-            accept(DATA[:length], highest_seen=3)
+            accept(DATA[:length], seen=HISTORY.seen(3))
 
 
 # --- spliced ---------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def test_no_other_selection_or_order_of_versions_is_believed() -> None:
         for selection in itertools.permutations(range(len(versions)), length):
             chain = [versions[at] for at in selection]
             try:
-                accept_chain(ROOT, chain, today=TODAY, highest_seen=0)
+                accept_chain(ROOT, chain, today=TODAY, seen=NOTHING_SEEN)
             except ManifestRefused:
                 continue
             believed.append(selection)
@@ -156,10 +156,10 @@ def test_no_other_selection_or_order_of_versions_is_believed() -> None:
 
 
 def test_a_rollback_of_the_whole_file_is_refused() -> None:
-    accept(DATA, highest_seen=3)
+    accept(DATA, seen=HISTORY.seen(3))
     for length in (1, 2):
         with pytest.raises(ManifestRefused, match="version 3"):
-            accept(serialise_chain(HISTORY.chain[:length]), highest_seen=3)
+            accept(serialise_chain(HISTORY.chain[:length]), seen=HISTORY.seen(3))
 
 
 def test_every_flipped_bit_of_a_payload_or_a_signature_is_noticed() -> None:
@@ -198,7 +198,7 @@ def test_one_admin_of_two_cannot_replace_the_recipients(signers: tuple[str, ...]
         *(signers or ("nobody",)), **THREE, epochs=(epoch(recipients=(recipient(66),)),)
     )
     with pytest.raises(ManifestRefused, match="too few"):
-        accept_chain(pinned, stolen.chain, today=TODAY, highest_seen=1)
+        accept_chain(pinned, stolen.chain, today=TODAY, seen=good.seen(1))
 
 
 def test_a_stolen_admin_cannot_make_the_others_leave() -> None:
@@ -207,7 +207,7 @@ def test_a_stolen_admin_cannot_make_the_others_leave() -> None:
     for admins, threshold in ((("a",), 1), (("a", "thief"), 2), (("thief",), 1)):
         coup = good.then("a", "thief", admins=public(*admins), threshold=threshold)
         with pytest.raises(ManifestRefused, match="too few"):
-            accept_chain(pinned, coup.chain, today=TODAY, highest_seen=1)
+            accept_chain(pinned, coup.chain, today=TODAY, seen=good.seen(1))
 
 
 def test_a_signature_of_an_old_version_is_none_of_the_next() -> None:
@@ -282,4 +282,4 @@ def test_a_root_is_read_as_strictly(change: Callable[[bytes], bytes]) -> None:
 def test_another_deployments_manifest_is_refused_whoever_signed_it() -> None:
     pinned = root("b")
     with pytest.raises(ManifestRefused):
-        accept_chain(pinned, HISTORY.chain, today=TODAY, highest_seen=0)
+        accept_chain(pinned, HISTORY.chain, today=TODAY, seen=NOTHING_SEEN)

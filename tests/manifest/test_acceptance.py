@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable
 
 import pytest
 
 from intake.age.opening.x25519 import X25519Identity
-from intake.errors import DocumentMalformed, IntakeError, ManifestRefused, NoEpochInForce
+from intake.errors import (
+    ClockSetBack,
+    DocumentMalformed,
+    IntakeError,
+    ManifestRefused,
+    NoEpochInForce,
+)
 from intake.manifest import dsse
 from intake.manifest.acceptance import (
     MOST_RECIPIENTS,
+    NOTHING_SEEN,
+    Seen,
     accept_chain,
     check_admins,
-    check_current,
     check_epochs,
     epoch_in_force,
     verify_chain,
@@ -40,9 +46,9 @@ CLASSICAL = str(X25519Identity.generate().recipient())
 
 
 def accept(
-    history: History, pinned: Root, *, today: dt.date = TODAY, highest_seen: int = 0
+    history: History, pinned: Root, *, today: dt.date = TODAY, seen: Seen = NOTHING_SEEN
 ) -> Manifest:
-    return accept_chain(pinned, history.chain, today=today, highest_seen=highest_seen)
+    return accept_chain(pinned, history.chain, today=today, seen=seen)
 
 
 def without(envelope: dsse.Envelope, *keyids: str) -> dsse.Envelope:
@@ -166,7 +172,7 @@ def test_it_is_believed_when(name: str) -> None:
     pinned, history = BELIEVED[name]
     accepted = accept(history, pinned)
     assert accepted.version == len(history.chain)
-    assert accept(history, pinned, highest_seen=accepted.version) == accepted
+    assert accept(history, pinned, seen=history.seen(accepted.version)) == accepted
 
 
 # --- histories that are refused --------------------------------------------------------------
@@ -454,7 +460,7 @@ def test_what_is_signed_but_no_manifest_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("today", "highest_seen", "believed"),
+    ("today", "version_seen", "believed"),
     [
         (TODAY, 0, True),
         (TODAY, 1, True),
@@ -469,32 +475,51 @@ def test_what_is_signed_but_no_manifest_is_refused() -> None:
 )
 def test_not_expired_and_never_older_than_what_was_seen(
     today: dt.date,
-    highest_seen: int,
+    version_seen: int,
     believed: bool,  # noqa: FBT001  # a column of the table
 ) -> None:
     history = History().then().then()
-    outcomes: list[Callable[[], object]] = [
-        lambda: accept(history, root(), today=today, highest_seen=highest_seen),
-        lambda: check_current(
-            manifest(version=2, expires=TODAY + A_DAY * 400),
-            today=today,
-            highest_seen=highest_seen,
-        ),
-    ]
-    for outcome in outcomes:
-        if believed:
-            outcome()
-        else:
-            with pytest.raises(ManifestRefused):
-                outcome()
+    seen = history.seen(version_seen)
+    if believed:
+        assert accept(history, root(), today=today, seen=seen).version == 2
+    else:
+        with pytest.raises(ManifestRefused):
+            accept(history, root(), today=today, seen=seen)
+
+
+@pytest.mark.parametrize(
+    ("days", "believed"), [(-400, True), (-1, True), (0, True), (1, False), (30, False)]
+)
+def test_a_clock_set_back_past_a_day_that_was_seen_is_refused(
+    days: int,
+    believed: bool,  # noqa: FBT001  # a column of the table
+) -> None:
+    seen = History().then().seen(1, day=TODAY + A_DAY * days)
+    if believed:
+        accept(History().then(), root(), seen=dataclasses.replace(seen, version=0))
+    else:
+        with pytest.raises(ClockSetBack, match="reset-day"):
+            accept(History().then(), root(), seen=dataclasses.replace(seen, version=0))
+
+
+def test_a_second_history_is_refused_however_long_it_is() -> None:
+    first = History().then().then()
+    other = History(first.chain[:1]).then(revocations=("2026-11",))
+    for version in (1, 2):
+        for longer in (first, first.then(), first.then().then()):
+            accept(longer, root(), seen=first.seen(version))
+    accept(other, root(), seen=first.seen(1))
+    for fork in (other, other.then(), other.then().then()):
+        with pytest.raises(ManifestRefused, match="Another version 2"):
+            accept(fork, root(), seen=first.seen(2))
 
 
 def test_a_rollback_is_refused_whatever_version_it_goes_back_to() -> None:
     history = History().then().then().then()
-    assert accept(history, root(), highest_seen=3).version == 3
+    assert accept(history, root(), seen=history.seen(3)).version == 3
     for length in (1, 2):
         with pytest.raises(ManifestRefused, match="3"):
-            accept(History(history.chain[:length]), root(), highest_seen=3)
+            accept(History(history.chain[:length]), root(), seen=history.seen(3))
 
 
 def test_an_expired_chain_can_still_be_verified_to_be_renewed() -> None:

@@ -60,6 +60,7 @@ def test_the_fields_are_the_documented_ones() -> None:
         "previous": "str",
         "threshold": "int",
         "admins": "list",
+        "epoch_length": "str",
         "epochs": "list",
         "revocations": "list",
         "server": "dict",

@@ -16,11 +16,12 @@ import pytest
 from intake.age.opening.hybrid import HybridIdentity
 from intake.errors import ManifestRefused
 from intake.manifest import dsse
-from intake.manifest.acceptance import accept_chain, epoch_in_force
+from intake.manifest.acceptance import NOTHING_SEEN, accept_chain, epoch_in_force
+from intake.manifest.calendar import EpochLength
 from intake.manifest.chain import parse_chain, serialise_chain
 from intake.manifest.model import Epoch, Manifest, ReceiptParameters, Recipient, Role, Root
 from intake.manifest.payload import parse_root, serialise_manifest, serialise_root
-from intake.offline.signing import SigningIdentity
+from intake.manifest.signing import SigningIdentity
 from intake.secret import Secret
 from tests.support.vectors import vectors
 
@@ -59,6 +60,7 @@ def make() -> dict[str, Any]:
         previous=None,
         threshold=1,
         admins=(aye,),
+        epoch_length=EpochLength.MONTH,
         epochs=(november,),
         revocations=(),
         server=None,
@@ -122,7 +124,7 @@ def test_the_seeds_are_the_keys() -> None:
 def test_the_chain_is_accepted_as_published() -> None:
     expected = VECTOR["accepted"]
     today = dt.date.fromisoformat(expected["on"])
-    accepted = accept_chain(ROOT, CHAIN, today=today, highest_seen=0)
+    accepted = accept_chain(ROOT, CHAIN, today=today, seen=NOTHING_SEEN)
     assert accepted.version == expected["version"]
     assert epoch_in_force(accepted, today).id == expected["epoch"]
     for role in Role:
@@ -133,9 +135,11 @@ def test_the_chain_is_accepted_as_published() -> None:
 
 def test_on_other_days_it_is_not() -> None:
     with pytest.raises(ManifestRefused):
-        accept_chain(ROOT, CHAIN, today=dt.date.fromisoformat(VECTOR["refused_on"]), highest_seen=0)
+        accept_chain(
+            ROOT, CHAIN, today=dt.date.fromisoformat(VECTOR["refused_on"]), seen=NOTHING_SEEN
+        )
     revoked = dt.date.fromisoformat(VECTOR["no_epoch_in_force_on"])
-    accepted = accept_chain(ROOT, CHAIN, today=revoked, highest_seen=0)
+    accepted = accept_chain(ROOT, CHAIN, today=revoked, seen=NOTHING_SEEN)
     assert accepted.recipients_on(revoked, Role.REVIEWERS) == ()
 
 

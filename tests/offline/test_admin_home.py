@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from intake.errors import ManifestRefused, VaultUnusable, WrongPassphrase
-from intake.manifest.acceptance import accept_chain
+from intake.manifest.acceptance import NOTHING_SEEN, accept_chain
 from intake.manifest.chain import parse_chain
 from intake.manifest.model import Epoch, Role
 from intake.manifest.payload import parse_root
@@ -77,7 +77,7 @@ def test_three_versions_in_a_row_are_what_a_server_accepts(home: AdminHome) -> N
     assert signed(home, DECEMBER) == 2
     assert signed(home, epoch(recipients=(recipient(2, Role.CUSTODIANS),)), today=LATER) == 3
     chain = parse_chain(home.manifest_file.read_bytes())
-    accepted = accept_chain(home.root(), chain, today=LATER, highest_seen=2)
+    accepted = accept_chain(home.root(), chain, today=LATER, seen=NOTHING_SEEN)
     assert accepted == home.current(LATER)
     assert [e.id for e in accepted.epochs] == ["2026-11", "2026-12"]
     assert accepted.epochs[0].recipients == (recipient(), recipient(2, Role.CUSTODIANS))

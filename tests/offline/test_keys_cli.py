@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from intake import command_line
-from intake.manifest.acceptance import accept_chain, epoch_in_force
+from intake.manifest.acceptance import NOTHING_SEEN, accept_chain, epoch_in_force
 from intake.manifest.chain import parse_chain
 from intake.manifest.payload import parse_root
 from intake.offline import keys_cli
@@ -63,7 +63,7 @@ def test_from_nothing_to_a_manifest_that_a_server_accepts(
     assert "Version 1 is complete" in program.well("sign")
     root = parse_root((home / "root.pub").read_bytes())
     chain = parse_chain((home / "manifest.json").read_bytes())
-    manifest = accept_chain(root, chain, today=TODAY, highest_seen=0)
+    manifest = accept_chain(root, chain, today=TODAY, seen=NOTHING_SEEN)
     assert epoch_in_force(manifest, TODAY).recipients == (recipient(),)
     shown = json.loads(program.well("show", "--json"))
     assert shown == {

@@ -31,7 +31,7 @@ def test_a_bundle_holds_every_sealed_file_to_the_byte(
         send(client, f"account {n}", [("a", os.urandom(300_000))] if n else None)
     stick = tmp_path / "stick"
     assert export(scene, stick) == sum(path.stat().st_size for path in scene.sealed())
-    bundle = read_bundle(stick)
+    bundle = read_bundle(stick).bundle
     assert (bundle.sequence, bundle.closed_epochs) == (1, ())
     assert sorted(s.id for s in bundle.submissions) == [path.stem for path in scene.sealed()]
     for submission, original in zip(
@@ -48,7 +48,7 @@ def test_an_export_can_be_repeated_and_grows(scene: Scene, client: Client, tmp_p
     for n in (1, 2, 3):
         send(client, f"account {n}")
         export(scene, stick)
-        bundle = read_bundle(stick)
+        bundle = read_bundle(stick).bundle
         assert (bundle.sequence, len(bundle.submissions)) == (n, n)
 
 
@@ -72,7 +72,7 @@ def test_accounts_are_taken_while_an_export_goes_on(
 
 def test_nothing_to_export_is_a_bundle_too(scene: Scene, tmp_path: Path) -> None:
     export(scene, tmp_path / "stick")
-    assert read_bundle(tmp_path / "stick").submissions == ()
+    assert read_bundle(tmp_path / "stick").bundle.submissions == ()
 
 
 def test_an_interrupted_export_is_no_bundle_and_is_finished_by_the_next(
@@ -90,7 +90,7 @@ def test_an_interrupted_export_is_no_bundle_and_is_finished_by_the_next(
     with pytest.raises(BundleBroken):
         read_bundle(stick)
     export(scene, stick)
-    assert len(read_bundle(stick).submissions) == 1
+    assert len(read_bundle(stick).bundle.submissions) == 1
     assert list(stick.rglob("*.partial")) == []
 
 
@@ -107,7 +107,7 @@ def test_a_blob_that_is_lost_does_not_keep_the_others_from_leaving(
     )
     assert export.unreadable == (lost.stem,)
     assert len(export.bundle.submissions) == 2
-    assert len(read_bundle(tmp_path / "stick").submissions) == 2
+    assert len(read_bundle(tmp_path / "stick").bundle.submissions) == 2
 
 
 def test_links_on_the_stick_are_never_followed(

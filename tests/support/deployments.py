@@ -16,10 +16,11 @@ from werkzeug.test import Client, TestResponse
 from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.open import open_age
 from intake.manifest import dsse
+from intake.manifest.calendar import EpochLength
 from intake.manifest.chain import serialise_chain
 from intake.manifest.model import Epoch, Manifest, ReceiptParameters, Recipient, Role, Root
 from intake.manifest.payload import serialise_manifest, serialise_root
-from intake.offline.signing import SigningIdentity
+from intake.manifest.signing import SigningIdentity
 from intake.offline.unpacking import Envelope
 from intake.online.deployment import Deployment
 from intake.online.settings import Limits, Settings, read_settings
@@ -121,6 +122,7 @@ def make_scene(
         previous=None,
         threshold=1,
         admins=root.admins,
+        epoch_length=EpochLength.MONTH,
         epochs=(Epoch(f"{begins:%Y-%m}", begins, ends, (recipient,)),),
         revocations=(),
         server=None,

@@ -10,6 +10,8 @@ from typing import Any
 
 from intake.age.opening.hybrid import HybridIdentity
 from intake.manifest import dsse
+from intake.manifest.acceptance import Seen
+from intake.manifest.calendar import EpochLength
 from intake.manifest.model import (
     Admin,
     Epoch,
@@ -20,7 +22,7 @@ from intake.manifest.model import (
     Root,
 )
 from intake.manifest.payload import serialise_manifest
-from intake.offline.signing import SigningIdentity
+from intake.manifest.signing import SigningIdentity
 
 TODAY = dt.date(2026, 11, 23)
 ORGANISATION = "Test"
@@ -65,6 +67,7 @@ def manifest(**changes: Any) -> Manifest:
         previous=None,
         threshold=1,
         admins=public("a"),
+        epoch_length=EpochLength.MONTH,
         epochs=(epoch(),),
         revocations=(),
         server=None,
@@ -102,6 +105,11 @@ class History:
         }
         payload = serialise_manifest(manifest(**{**right, **changes}))
         return self.add(sign(payload, *(names or ("a",))))
+
+    def seen(self, version: int, day: dt.date = dt.date.min) -> Seen:
+        """Return what a reader remembers who has accepted that version of this history."""
+        known = 0 < version <= len(self.chain)
+        return Seen(version, self.chain[version - 1].digest() if known else None, day)
 
     def add(self, envelope: dsse.Envelope) -> History:
         """Return the history with any envelope at its end."""

@@ -109,7 +109,7 @@ class Stick:
     def write(self) -> None:
         """Write the listing."""
         bundle = Bundle(self.sequence, (), self.submissions)
-        (self.folder / LISTING).write_bytes(serialise_bundle(bundle))
+        (self.folder / LISTING).write_bytes(serialise_bundle(bundle, None))
 
     def path(self, at: int) -> Path:
         """Return where sealed file ``at`` lies."""

@@ -32,6 +32,19 @@ _PREFIX = "age1pq"
 _MLKEM_SIZE = 1184
 _KEY_SIZE = _MLKEM_SIZE + 32
 
+_P = 2**255 - 19
+#: The X25519 public keys with which every exchange gives zero: the points whose order divides
+#: eight, modulo p (https://cr.yp.to/ecdh.html#validate). Sealing to one leaves ML-KEM alone.
+_LOW_ORDER = frozenset(
+    {
+        0,
+        1,
+        325606250916557431795983626356110631294008115727848805560023387167927233504,
+        39382357235489614581723060781553021112529911719440698176882885853963445705823,
+        _P - 1,
+    }
+)
+
 
 @dataclass(frozen=True)
 class HybridRecipient:
@@ -41,7 +54,8 @@ class HybridRecipient:
         public_key: 1,216 bytes: ML-KEM-768's encapsulation key, then X25519's public key.
 
     Raises:
-        KeyMalformed: the key has another length, or ML-KEM refuses it (FIPS 203, section 7.2).
+        KeyMalformed: the key has another length, ML-KEM refuses it (FIPS 203, section 7.2), or
+            its X25519 half has a low order.
     """
 
     public_key: bytes
@@ -50,6 +64,10 @@ class HybridRecipient:
         if len(self.public_key) != _KEY_SIZE:
             raise KeyMalformed(f"A hybrid recipient is {_KEY_SIZE} bytes long.")
         self._agreement_key()
+        # The top bit is no part of the number (RFC 7748, section 5).
+        share = int.from_bytes(self.public_key[_MLKEM_SIZE:], "little") % 2**255
+        if share % _P in _LOW_ORDER:
+            raise KeyMalformed("This hybrid recipient is worthless: half of it hides nothing.")
 
     @classmethod
     def parse(cls, text: str) -> HybridRecipient:

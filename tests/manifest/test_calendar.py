@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from intake.manifest.calendar import EpochLength, period_of, periods_from
 from intake.manifest.model import EPOCH_ID
-from intake.offline.epochs import EpochLength, period_of, periods_from
 
 D = dt.date
 

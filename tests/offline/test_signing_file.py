@@ -8,7 +8,8 @@ from intake.age.sealing.passphrase import PassphraseRecipient
 from intake.age.sealing.seal import seal_bytes
 from intake.errors import VaultUnusable, WrongPassphrase
 from intake.manifest import dsse
-from intake.offline.signing import SigningIdentity
+from intake.manifest.signing import SigningIdentity
+from intake.offline.signing_file import load_signing, save_signing
 from intake.secret import Secret
 from tests.support.vaults import PASSPHRASE, WORK_FACTOR
 
@@ -39,12 +40,12 @@ def test_two_identities_share_nothing() -> None:
 
 
 def test_saved_and_loaded_it_is_the_same_identity(tmp_path: Path) -> None:
-    AYE.save(tmp_path / "aye.age", PASSPHRASE, work_factor=WORK_FACTOR)
-    loaded = SigningIdentity.load(tmp_path / "aye.age", PASSPHRASE)
+    save_signing(tmp_path / "aye.age", AYE, PASSPHRASE, work_factor=WORK_FACTOR)
+    loaded = load_signing(tmp_path / "aye.age", PASSPHRASE)
     assert loaded.public() == AYE.public()
     assert loaded.name == "aye"
     with pytest.raises(WrongPassphrase):
-        SigningIdentity.load(tmp_path / "aye.age", Secret(b"other"))
+        load_signing(tmp_path / "aye.age", Secret(b"other"))
 
 
 def sealed(plaintext: bytes) -> bytes:
@@ -68,7 +69,7 @@ def test_a_missing_or_damaged_file_says_so(content: bytes | None, tmp_path: Path
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(VaultUnusable, match="damaged"):
-        SigningIdentity.load(path, PASSPHRASE)
+        load_signing(path, PASSPHRASE)
 
 
 def test_no_key_is_printed() -> None:

@@ -1,10 +1,13 @@
-"""Epochs by the calendar: days, ISO weeks or months, in UTC."""
+"""Epochs by the calendar: days, ISO weeks (ISO 8601) or months, in UTC."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from dataclasses import dataclass
 from enum import Enum
+
+from intake.errors import ManifestRefused
 
 _WEEK = 7
 
@@ -46,3 +49,30 @@ def periods_from(day: dt.date, count: int, length: EpochLength) -> tuple[Period,
     while len(periods) < count:
         periods.append(period_of(periods[-1].ends, length))
     return tuple(periods)
+
+
+def period_named(period_id: str) -> Period:
+    """Return the epoch of that id: ``2026-11-23``, ``2026-W48`` or ``2026-11``.
+
+    Raises:
+        ManifestRefused: no epoch of the calendar has this id.
+    """
+    for length, first_day in (
+        (EpochLength.DAY, period_id),
+        (EpochLength.WEEK, f"{period_id}-1"),
+        (EpochLength.MONTH, f"{period_id}-01"),
+    ):
+        with contextlib.suppress(ValueError):
+            period = period_of(dt.date.fromisoformat(first_day), length)
+            if period.id == period_id:
+                return period
+    raise ManifestRefused(
+        f"{period_id} is no epoch; write a month (2026-12), a week (2026-W49) or a day."
+    )
+
+
+def length_of(period: Period) -> EpochLength | None:
+    """Return how long an epoch is, or ``None`` if it is not one of the calendar's."""
+    return next(
+        (length for length in EpochLength if period_of(period.begins, length) == period), None
+    )
