@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 DEMO := var/demo
 PORT ?= 8000
+REVIEW = $(BIN)/intake-review --vault $(DEMO)/offline --passphrase-file $(DEMO)/passphrase
+KEYS = $(BIN)/intake-keys --home $(DEMO)/admin --passphrase-file $(DEMO)/passphrase
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-review test lint format bench bench-peers programs requirements clean
+.PHONY: help demo demo-review demo-rotate test lint format bench bench-peers programs requirements clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -36,8 +38,17 @@ demo: $(VENV)/.runtime ## Serve the form on http://127.0.0.1:8000/ with demo key
 demo-review: $(VENV)/.runtime ## Export, import and list what the demo has received
 	@test -f $(DEMO)/intake.toml || { echo "Nothing to review yet: run 'make demo' first."; exit 1; }
 	$(BIN)/intake --config $(DEMO)/intake.toml export $(DEMO)/stick
-	$(BIN)/intake-review --vault $(DEMO)/offline --passphrase-file $(DEMO)/passphrase import $(DEMO)/stick
-	$(BIN)/intake-review --vault $(DEMO)/offline --passphrase-file $(DEMO)/passphrase list
+	$(REVIEW) import $(DEMO)/stick
+	$(REVIEW) list
+
+demo-rotate: $(VENV)/.runtime ## Open the demo's next epoch: new keys, a new manifest, signed and installed
+	@test -f $(DEMO)/intake.toml || { echo "Nothing to rotate yet: run 'make demo' first."; exit 1; }
+	$(REVIEW) keys new --count 1 --out $(DEMO)/recipients.json
+	$(KEYS) add-recipients $(DEMO)/recipients.json
+	$(KEYS) rotate
+	$(KEYS) sign
+	$(BIN)/intake --config $(DEMO)/intake.toml keys install $(DEMO)/admin/manifest.json
+	$(BIN)/intake --config $(DEMO)/intake.toml status
 
 programs:
 	@sh tools/install_programs.sh

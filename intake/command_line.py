@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import os
 import sys
@@ -15,6 +16,7 @@ import click
 from intake.errors import IntakeError
 
 _DEBUG = "--debug"
+_STOPPED = "Stopped; nothing was left half done."
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -29,9 +31,12 @@ def run(group: click.Command, arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = _DEBUG in given
     try:
-        group.main(args=[a for a in given if a != _DEBUG], standalone_mode=False)
+        status = group.main(args=[a for a in given if a != _DEBUG], standalone_mode=False)
+        # What a command gave to Context.exit comes back here.
+        if isinstance(status, int):
+            sys.exit(status)
     except click.exceptions.Abort:
-        _fail("Stopped; nothing was left half done.", 1)
+        _fail(_STOPPED, 1)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -42,7 +47,7 @@ def run(group: click.Command, arguments: Sequence[str] | None = None) -> None:
     except (IntakeError, OSError) as error:
         if debug:
             traceback.print_exc()
-        _fail(_sentence(error), 1)
+        _fail(sentence(error), 1)
     except Exception as error:  # noqa: BLE001  # a person is shown a sentence, never a traceback
         if debug:
             traceback.print_exc()
@@ -53,14 +58,19 @@ def run(group: click.Command, arguments: Sequence[str] | None = None) -> None:
         )
 
 
-def _sentence(error: IntakeError | OSError) -> str:
+def sentence(error: IntakeError | OSError | click.ClickException | click.Abort) -> str:
+    """Return what a person is told of an error."""
+    if isinstance(error, click.Abort):
+        return _STOPPED
+    if isinstance(error, click.ClickException):
+        return error.format_message()
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'The system'}: {error.strerror}."
     return str(error)
 
 
-def _fail(sentence: str, status: int) -> None:
-    click.echo(f"Error: {sentence}", err=True)
+def _fail(message: str, status: int) -> None:
+    click.echo(f"Error: {message}", err=True)
     sys.exit(status)
 
 
@@ -70,6 +80,15 @@ def progress_bar(total: int, label: str) -> Iterator[Callable[[int], None]]:
     hidden = not sys.stderr.isatty()
     with click.progressbar(length=total, label=label, file=sys.stderr, hidden=hidden) as bar:
         yield bar.update
+
+
+def today() -> dt.date:
+    """Return the day, in UTC: what every command means by today."""
+    return _now().date()
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 def print_json(document: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import secrets
 from pathlib import Path
@@ -27,6 +28,16 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
             draft.unlink()
         raise
     sync_folder(path.parent)
+
+
+def remove_drafts(path: Path) -> None:
+    """Remove what killed writers of ``path`` left beside it, while nobody is writing it.
+
+    Nobody reads a draft: where it cannot be removed, it only takes up room.
+    """
+    with contextlib.suppress(OSError):
+        for draft in path.parent.glob(f".{glob.escape(path.name)}.*.draft"):
+            draft.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -121,3 +121,14 @@ class NotInVault(IntakeError):
 
 class FolderRefused(IntakeError):
     """A submission cannot be written out to the folder that was named."""
+
+
+# --- quorums ---------------------------------------------------------------------------------
+
+
+class QuorumRefused(IntakeError):
+    """What was asked for is no quorum, or one that protects nothing."""
+
+
+class ShareRefused(IntakeError):
+    """What was typed is no share, or not one that is wanted now. Quotes no word of it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from intake.durable import sync_folder, write_file
+from intake.durable import remove_drafts, sync_folder, write_file
 
 
 def test_a_file_is_written_whole_and_for_its_owner_alone(tmp_path: Path) -> None:
@@ -88,3 +88,17 @@ def test_a_folder_that_is_not_there_is_an_error(
     (tmp_path / "plain").write_bytes(b"")
     with pytest.raises(NotADirectoryError):
         sync_folder(tmp_path / "plain")
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "odd [1]* name"])
+def test_of_what_killed_writers_left_only_their_drafts_are_removed(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    write_file(path, b"whole")
+    others = [tmp_path / other for other in (f".{name}.swp", f"{name}.draft", ".other.0.draft")]
+    for other in (*others, tmp_path / f".{name}.0123456789ab.draft"):
+        other.write_bytes(b"")
+    remove_drafts(path)
+    assert sorted(tmp_path.iterdir()) == sorted([path, *others])
+    remove_drafts(tmp_path / "nowhere" / name)

@@ -7,6 +7,7 @@ only within 90, so for long strings it is a guard against slips, never against a
 from __future__ import annotations
 
 import base64
+import functools
 
 from intake.errors import KeyMalformed
 
@@ -69,6 +70,7 @@ def decode(text: str) -> tuple[str, bytes]:
     return text[:separator], (value >> spare).to_bytes(size, "big")
 
 
+@functools.lru_cache(maxsize=8)
 def _expand(prefix: str) -> int:
     """Return the beginning and the prefix as the checksum reads them: symbols in one number."""
     letters = prefix.encode("ascii")

@@ -20,17 +20,29 @@ from intake.secret import Secret
 
 SEED_SIZE = 32
 
+#: How many characters all answers together may have. JSON writes the worst of them, a control
+#: character, in six bytes; beside the stanzas of 15 custodians there is room for 9,311 bytes.
+ANSWERS_CHARACTERS = 1000
+
+
+def identity_document(answers: Mapping[str, str]) -> bytes:
+    """Return the JSON that is sealed, before it is padded."""
+    document = {"format": members.IDENTITY_FORMAT, "answers": dict(answers)}
+    return json.dumps(document, ensure_ascii=False).encode("utf-8")
+
 
 def seal_identity(answers: Mapping[str, str], custodians: Sequence[Recipient]) -> bytes:
     """Seal ``answers`` to the custodians: an age file of ``members.IDENTITY_SIZE`` bytes.
 
     Raises:
-        ValueError: the answers and the custodians' stanzas do not fit.
+        ValueError: the answers and the custodians' stanzas do not fit, or there are answers and
+            nobody to open them.
     """
+    if answers and not custodians:
+        raise ValueError("identifying answers would be sealed to nobody")
     sealed: list[bytes] = []
     writer = SealingWriter(lambda data: sealed.append(bytes(data)), custodians or (_nobody(),))
-    document = {"format": members.IDENTITY_FORMAT, "answers": dict(answers)}
-    plaintext = json.dumps(document, ensure_ascii=False).encode("utf-8")
+    plaintext = identity_document(answers)
     room = members.IDENTITY_SIZE - writer.header_length - payload.NONCE_SIZE - payload.TAG_SIZE
     if len(plaintext) > room:
         raise ValueError("the identifying answers do not fit their fixed size")

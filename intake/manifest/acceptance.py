@@ -53,6 +53,8 @@ from intake.manifest.payload import parse_manifest
 #: the smallest size class.
 MOST_RECIPIENTS = {Role.REVIEWERS: 32, Role.CUSTODIANS: 15}
 
+_INSTALL = "Run 'intake keys install FILE' with the admins' newest manifest.json."
+
 _EPOCH_ID = re.compile(EPOCH_ID)
 
 
@@ -106,7 +108,7 @@ def verify_history(root: Root, chain: Sequence[dsse.Envelope]) -> tuple[Manifest
         DocumentMalformed: a payload that is signed is no manifest.
     """
     if not chain:
-        raise ManifestRefused("The manifest file is empty; install the newest manifest.")
+        raise ManifestRefused(f"The manifest file is empty. {_INSTALL}")
     check_admins(root.admins, root.threshold)
     history: list[Manifest] = []
     admins, threshold = root.admins, root.threshold
@@ -130,12 +132,12 @@ def check_seen(chain: Sequence[dsse.Envelope], seen: Seen) -> None:
     if len(chain) < seen.version:
         raise ManifestRefused(
             f"The manifest is version {len(chain)}, but version {seen.version} has been accepted "
-            "before; install the newest one."
+            f"before. {_INSTALL}"
         )
     if seen.version and chain[seen.version - 1].digest() != seen.sha256:
         raise ManifestRefused(
             f"Another version {seen.version} of the manifest has been accepted before. Let the "
-            "admins find out who signed two."
+            "admins find out who signed two, and run 'intake keys install FILE' with the first."
         )
 
 
@@ -152,40 +154,64 @@ def check_day(manifest: Manifest, *, today: dt.date, seen: Seen) -> None:
             "it is right now and was wrong then, run 'intake keys reset-day'."
         )
     if today > manifest.expires:
-        raise ManifestRefused(f"The manifest expired on {manifest.expires}; install a newer one.")
+        raise ManifestRefused(
+            f"The manifest expired on {manifest.expires}. Let an admin run 'intake-keys rotate' "
+            "and 'intake-keys sign', and run 'intake keys install FILE' with the result."
+        )
 
 
 def _accept_next(
     envelope: dsse.Envelope, admins: Sequence[Admin], threshold: int, well_formed: set[str]
 ) -> Manifest:
     if envelope.payload_type != dsse.MANIFEST_TYPE:
-        raise ManifestRefused("The manifest file holds something else that was signed.")
-    if len(dsse.signers(envelope, admins)) < threshold:
+        raise ManifestRefused(f"The manifest file holds something else that was signed. {_INSTALL}")
+    signed = dsse.signers(envelope, admins)
+    if len(signed) < threshold:
         raise ManifestRefused(
-            "The manifest is signed by too few of the admins who may sign it; "
-            "let more admins run 'intake-keys sign'."
+            "The manifest is signed by too few of the admins who may sign it; let more admins run "
+            "'intake-keys sign', and install it then."
         )
     manifest = parse_manifest(envelope.payload)
     check_admins(manifest.admins, manifest.threshold)
-    if len(dsse.signers(envelope, manifest.admins)) < manifest.threshold:
+    # Who has been verified is not verified again: a signature is over megabytes.
+    new = [admin for admin in manifest.admins if admin not in signed]
+    signed = (*(a for a in signed if a in manifest.admins), *dsse.signers(envelope, new))
+    if len(signed) < manifest.threshold:
         raise ManifestRefused(
-            "The manifest is signed by too few of its own admins; "
-            "let more admins run 'intake-keys sign'."
+            "The manifest is signed by too few of its own admins; let more admins run "
+            "'intake-keys sign', and install it then."
         )
     check_signers(manifest)
     check_epochs(manifest.epochs, well_formed)
     return manifest
 
 
+def check_next(root: Root, chain: Sequence[dsse.Envelope], manifest: Manifest) -> None:
+    """Apply rules 3 to 6 to a version that nobody has signed yet, to follow ``chain``.
+
+    Raises:
+        ManifestRefused: it would be refused however many signed it.
+    """
+    previous = chain[-1] if chain else None
+    _check_succession(manifest, root, len(chain), previous)
+    check_admins(manifest.admins, manifest.threshold)
+    check_signers(manifest)
+    check_epochs(manifest.epochs)
+
+
 def _check_succession(
     manifest: Manifest, root: Root, version: int, previous: dsse.Envelope | None
 ) -> None:
     if manifest.organisation != root.organisation:
-        raise ManifestRefused("The manifest is for another organisation than this server.")
+        raise ManifestRefused(
+            f"The manifest is for another organisation than the pinned root. {_INSTALL}"
+        )
     if manifest.version != version + 1:
-        raise ManifestRefused("A version is missing in the manifest file; fetch it again.")
+        raise ManifestRefused(f"A version is missing in the manifest file. {_INSTALL}")
     if manifest.previous != (None if previous is None else previous.digest()):
-        raise ManifestRefused("The manifest does not follow from the version before it.")
+        raise ManifestRefused(
+            f"The manifest does not follow from the version before it. {_INSTALL}"
+        )
 
 
 def check_admins(admins: Sequence[Admin], threshold: int) -> None:
@@ -255,9 +281,16 @@ def epoch_in_force(manifest: Manifest, today: dt.date) -> Epoch:
         NoEpochInForce: there is none, or it is revoked.
     """
     epoch = manifest.epoch_on(today)
-    if epoch is None or not manifest.recipients_on(today, Role.REVIEWERS):
+    if epoch is None:
         raise NoEpochInForce(
-            f"No epoch of the manifest is in force on {today}; "
-            "let an admin run 'intake-keys rotate' and install the result."
+            f"No epoch of the manifest is in force on {today}. See that the clock is right; if it "
+            "is, let the reviewers bring new recipients, an admin run 'intake-keys rotate', and "
+            "run 'intake keys install FILE' with the result."
+        )
+    if not manifest.recipients_in(epoch, Role.REVIEWERS):
+        raise NoEpochInForce(
+            f"The epoch {epoch.id} is revoked, or everybody in it. Let a reviewer bring new "
+            "recipients, an admin run 'intake-keys add-recipients' and 'intake-keys sign', and run "
+            "'intake keys install FILE' with the result."
         )
     return epoch

@@ -62,7 +62,8 @@ def period_named(period_id: str) -> Period:
         (EpochLength.WEEK, f"{period_id}-1"),
         (EpochLength.MONTH, f"{period_id}-01"),
     ):
-        with contextlib.suppress(ValueError):
+        # The calendar's very last period has no day after its end.
+        with contextlib.suppress(ValueError, OverflowError):
             period = period_of(dt.date.fromisoformat(first_day), length)
             if period.id == period_id:
                 return period
@@ -73,6 +74,8 @@ def period_named(period_id: str) -> Period:
 
 def length_of(period: Period) -> EpochLength | None:
     """Return how long an epoch is, or ``None`` if it is not one of the calendar's."""
-    return next(
-        (length for length in EpochLength if period_of(period.begins, length) == period), None
-    )
+    for length in EpochLength:
+        with contextlib.suppress(OverflowError):
+            if period_of(period.begins, length) == period:
+                return length
+    return None

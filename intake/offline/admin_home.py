@@ -1,44 +1,53 @@
 """The admin's offline home: the manifest in the making, and the chain of those that are signed.
 
 root.pub          the admins who may sign the first manifest; the server pins it
-admins/NAME.age   each admin's signing identity
+admins/NAME.age   the signing identity of each admin who works here
+NAME.pub          the public half of one who joins a deployment that another begins
 pending.json      the next version, not signed by enough yet
 manifest.json     every complete version since the root
+
+Nothing but ``admins/`` is secret, and that stands behind passphrases. Admins on several machines
+have a home each, and carry ``pending.json`` from one to the next.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
-import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from intake import strict_json
 from intake.durable import write_file
-from intake.errors import DocumentMalformed, ManifestRefused, VaultUnusable
+from intake.errors import DocumentMalformed, VaultUnusable
 from intake.manifest import dsse
-from intake.manifest.acceptance import NOTHING_SEEN, accept_chain, check_epochs, verify_chain
+from intake.manifest.acceptance import check_admins, check_next, verify_chain, verify_history
 from intake.manifest.calendar import EpochLength
 from intake.manifest.chain import parse_chain, serialise_chain
-from intake.manifest.model import Epoch, Manifest, ReceiptParameters, Root
-from intake.manifest.payload import (
-    SALT_SIZE,
-    parse_manifest,
-    parse_root,
-    serialise_manifest,
-    serialise_root,
-)
-from intake.manifest.signing import SigningIdentity
+from intake.manifest.model import Admin, Epoch, Manifest, Root
+from intake.manifest.payload import parse_manifest, parse_root, serialise_manifest, serialise_root
+from intake.manifest.signing import SigningIdentity, serialise_signer
+from intake.offline.new_folder import partial_folder
+from intake.offline.next_version import first_manifest, successor, with_recipients
 from intake.offline.signing_file import load_signing, save_signing
-from intake.receipt import derivation
 from intake.secret import Secret
 
-#: A manifest expires unless it is renewed: a server cut off from its admins stops by itself.
-LIFETIME = dt.timedelta(days=400)
+_ROOT, _PENDING, _MANIFEST = "root.pub", "pending.json", "manifest.json"
 
 _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A version that waits for signatures: what it says, who has signed, who still may."""
+
+    envelope: dsse.Envelope
+    manifest: Manifest
+    signed: tuple[str, ...]
+    complete: bool
 
 
 class AdminHome:
@@ -51,39 +60,91 @@ class AdminHome:
     @property
     def root_file(self) -> Path:
         """What a fresh server is given."""
-        return self._folder / "root.pub"
+        return self._folder / _ROOT
 
     @property
     def manifest_file(self) -> Path:
         """The newest complete manifest."""
-        return self._folder / "manifest.json"
+        return self._folder / _MANIFEST
+
+    @property
+    def pending_file(self) -> Path:
+        """The next version, which other admins can sign in their homes."""
+        return self._folder / _PENDING
+
+    # --- beginning ---------------------------------------------------------------------------
 
     def create(
         self,
         *,
         organisation: str,
-        admin: str,
-        passphrase: Secret,
+        admins: Mapping[str, Secret],
+        others: Sequence[Admin] = (),
+        threshold: int = 1,
+        epoch_length: EpochLength = EpochLength.MONTH,
         today: dt.date,
         work_factor: int,
     ) -> Root:
-        """Begin a deployment with one admin, and the first manifest in the making.
+        """Begin a deployment, and the first manifest in the making.
+
+        Args:
+            organisation: whose deployment it is.
+            admins: the admins who work here, each with a new passphrase.
+            others: the public halves of admins who work elsewhere.
+            threshold: how many of them must sign.
+            epoch_length: how long an epoch is.
+            today: the day, in UTC.
+            work_factor: how slow guessing a passphrase is.
 
         Raises:
-            VaultUnusable: the folder is in use, or the admin's name cannot be a file's.
+            VaultUnusable: the folder is in use, or an admin's name cannot be a file's.
+            ManifestRefused: the threshold cannot be met, or two admins share a name or a key.
         """
-        if self._folder.exists() and any(self._folder.iterdir()):
-            raise VaultUnusable(f"{self._folder} is not empty; name a folder that is not there.")
-        if not _NAME.fullmatch(admin):
-            raise VaultUnusable("An admin's name is made of letters, digits, '.', '_' and '-'.")
-        (self._folder / "admins").mkdir(mode=0o700, parents=True)
-        self._folder.chmod(0o700)
-        identity = SigningIdentity.generate(admin)
-        save_signing(self._admin_file(admin), identity, passphrase, work_factor=work_factor)
-        root = Root(organisation=organisation, threshold=1, admins=(identity.public(),))
-        write_file(self.root_file, serialise_root(root))
-        self._save_pending(_first_manifest(root, today))
+        self._refuse_in_use()
+        identities = {name: _new_identity(name) for name in admins}
+        public = (*(identity.public() for identity in identities.values()), *others)
+        check_admins(public, threshold)
+        root = Root(organisation=organisation, threshold=threshold, admins=public)
+        with self._new_folder() as folder:
+            for name, identity in identities.items():
+                save_signing(
+                    _admin_file(folder, name), identity, admins[name], work_factor=work_factor
+                )
+            write_file(folder / _ROOT, serialise_root(root), mode=0o644)
+            _save_pending(folder, first_manifest(root, epoch_length, today))
         return root
+
+    def join(self, name: str, passphrase: Secret, *, work_factor: int) -> Path:
+        """Make the home of an admin of a deployment that another begins; return the public file.
+
+        Raises:
+            VaultUnusable: the folder is in use, or the name cannot be a file's.
+        """
+        self._refuse_in_use()
+        identity = _new_identity(name)
+        public = f"{name}.pub"
+        with self._new_folder() as folder:
+            save_signing(_admin_file(folder, name), identity, passphrase, work_factor=work_factor)
+            write_file(folder / public, serialise_signer(identity.public()), mode=0o644)
+        return self._folder / public
+
+    def new_admin(self, name: str, passphrase: Secret, *, work_factor: int) -> Admin:
+        """Make the signing identity of a further admin who works here.
+
+        One that was made before, and perhaps did not get into the manifest, is taken as it is.
+
+        Raises:
+            VaultUnusable: the name cannot be a file's.
+            WrongPassphrase: there is one already, and its passphrase is another.
+        """
+        identity = _new_identity(name)
+        path = _admin_file(self._folder, name)
+        if path.exists():
+            return load_signing(path, passphrase).public()
+        save_signing(path, identity, passphrase, work_factor=work_factor)
+        return identity.public()
+
+    # --- reading -----------------------------------------------------------------------------
 
     def root(self) -> Root:
         """Return the root.
@@ -91,12 +152,23 @@ class AdminHome:
         Raises:
             VaultUnusable: the folder is no admin home.
         """
+        return parse_root(self.root_bytes())
+
+    def root_bytes(self) -> bytes:
+        """Return the bytes of ``root.pub``.
+
+        Raises:
+            VaultUnusable: the folder is no admin home.
+        """
         try:
-            return parse_root(self.root_file.read_bytes())
+            data = self.root_file.read_bytes()
+            parse_root(data)
         except (OSError, DocumentMalformed) as error:
             raise VaultUnusable(
-                f"{self._folder} is not an admin's home; make one with 'intake-keys init'."
+                f"{self._folder} holds no root.pub: begin with 'intake-keys init', or copy it (and "
+                "manifest.json) from the home of the admin who did."
             ) from error
+        return data
 
     def chain(self) -> tuple[dsse.Envelope, ...]:
         """Return every complete version, oldest first."""
@@ -104,124 +176,168 @@ class AdminHome:
             return ()
         return parse_chain(self.manifest_file.read_bytes())
 
-    def current(self, today: dt.date) -> Manifest | None:
-        """Return the newest complete manifest, or ``None`` before the first."""
+    def history(self) -> tuple[Manifest, ...]:
+        """Return every complete version, oldest first, verified."""
         chain = self.chain()
-        if not chain:
-            return None
-        return accept_chain(self.root(), chain, today=today, seen=NOTHING_SEEN)
+        return verify_history(self.root(), chain) if chain else ()
+
+    def current(self) -> Manifest | None:
+        """Return the newest complete manifest, expired or not; ``None`` before the first."""
+        history = self.history()
+        return history[-1] if history else None
 
     def pending(self, today: dt.date) -> Manifest:
         """Return the next version as it stands: what is pending, else one that changes nothing."""
-        chain = self.chain()
-        waiting = self._waiting(chain)
+        waiting = self.waiting()
         if waiting is not None:
-            return parse_manifest(waiting.payload)
-        if not chain:
+            return waiting.manifest
+        current = self.current()
+        if current is None:
             raise VaultUnusable(f"{self._folder} holds no manifest; begin again elsewhere.")
-        # Verified but not asked whether it has expired: an expired one has to be renewed.
-        current = verify_chain(self.root(), chain)
-        return dataclasses.replace(
-            current,
-            version=current.version + 1,
-            issued=today,
-            expires=today + LIFETIME,
-            previous=chain[-1].digest(),
-        )
+        return successor(current, self.chain()[-1].digest(), today)
 
-    def add_recipients(self, epochs: Sequence[Epoch], today: dt.date) -> Manifest:
-        """Add a reviewer's recipients to the next version.
+    def waiting(self) -> Waiting | None:
+        """Return the version that waits to be signed, or ``None``.
 
         Raises:
-            ManifestRefused: they do not fit the epochs that are there.
+            DocumentMalformed, ManifestRefused: what waits is no manifest, or could never be one.
         """
-        manifest = self.pending(today)
-        merged = {epoch.id: epoch for epoch in manifest.epochs}
-        for epoch in epochs:
-            there = merged.get(epoch.id)
-            if there is None:
-                merged[epoch.id] = epoch
-            elif (there.begins, there.ends) != (epoch.begins, epoch.ends):
-                raise ManifestRefused(f"The epoch {epoch.id} has other days in the manifest.")
-            else:
-                merged[epoch.id] = dataclasses.replace(
-                    there, recipients=(*there.recipients, *epoch.recipients)
-                )
-        ordered = tuple(sorted(merged.values(), key=lambda epoch: epoch.begins))
-        check_epochs(ordered)
-        changed = dataclasses.replace(manifest, epochs=ordered)
-        self._save_pending(changed)
-        return changed
-
-    def sign(self, admin: str, passphrase: Secret, today: dt.date) -> Manifest | None:
-        """Sign the next version; return it once enough have, ``None`` while more must.
-
-        Raises:
-            VaultUnusable: nothing waits for a signature, or there is no such admin here.
-            WrongPassphrase: the passphrase is another.
-            ManifestRefused: what was made breaks a rule of acceptance.
-        """
-        earlier = self.chain()
-        waiting = self._waiting(earlier)
-        if waiting is None:
-            raise VaultUnusable("Nothing waits to be signed; change something first.")
-        identity = load_signing(self._admin_file(admin), passphrase)
-        envelope = identity.sign(waiting)
-        manifest = parse_manifest(envelope.payload)
-        write_file(self._pending_file, dsse.envelope_bytes(envelope))
-        if len(dsse.signers(envelope, manifest.admins)) < manifest.threshold:
+        if not self.pending_file.exists():
             return None
-        chain = (*earlier, envelope)
-        accepted = accept_chain(self.root(), chain, today=today, seen=NOTHING_SEEN)
-        write_file(self.manifest_file, serialise_chain(chain), mode=0o644)
-        self._pending_file.unlink()
-        return accepted
+        return self._judged(_read_envelope(self.pending_file))
 
     def admins(self) -> tuple[str, ...]:
         """Return the names of the admins whose identities are here."""
         return tuple(sorted(path.stem for path in (self._folder / "admins").glob("*.age")))
 
-    @property
-    def _pending_file(self) -> Path:
-        return self._folder / "pending.json"
+    # --- changing the next version -----------------------------------------------------------
 
-    def _waiting(self, chain: Sequence[dsse.Envelope]) -> dsse.Envelope | None:
-        """Return the version that waits to be signed, or ``None``."""
-        if not self._pending_file.exists():
-            return None
-        envelope = dsse.read_envelope(strict_json.loads(self._pending_file.read_bytes()))
-        # Complete already: its last signer was interrupted before the file was removed.
+    def save(self, manifest: Manifest) -> None:
+        """Let this be the next version. Whoever had signed it must sign anew."""
+        _save_pending(self._folder, manifest)
+
+    def add_recipients(self, epochs: Sequence[Epoch], today: dt.date) -> Manifest:
+        """Add recipients to the next version.
+
+        Raises:
+            ManifestRefused: they do not fit the epochs that are there.
+        """
+        changed = with_recipients(self.pending(today), epochs)
+        self.save(changed)
+        return changed
+
+    # --- signing -----------------------------------------------------------------------------
+
+    def collect(self, file: Path) -> Waiting:
+        """Take the version in ``file``, which another home made, with its signatures.
+
+        Raises:
+            VaultUnusable: another version waits here, or the file cannot be read.
+            DocumentMalformed, ManifestRefused: it is no manifest, or could never be one here.
+        """
+        carried = self._judged(_read_envelope(file))
+        if carried is None:
+            raise VaultUnusable(f"The version in {file} is complete already.")
+        ours = self.waiting()
+        if ours is None:
+            write_file(self.pending_file, dsse.envelope_bytes(carried.envelope))
+            return carried
+        if ours.envelope.payload != carried.envelope.payload:
+            raise VaultUnusable(
+                f"Another version waits here than the one in {file}: see 'intake-keys show', and "
+                f"remove {self.pending_file} if it is not wanted."
+            )
+        both = dict.fromkeys((*ours.envelope.signatures, *carried.envelope.signatures))
+        merged = dataclasses.replace(ours.envelope, signatures=tuple(both))
+        write_file(self.pending_file, dsse.envelope_bytes(merged))
+        return self._waiting_for(merged)
+
+    def sign(self, admin: str, passphrase: Secret) -> Waiting:
+        """Sign the version that waits.
+
+        Raises:
+            VaultUnusable: nothing waits for a signature, or there is no such admin here.
+            WrongPassphrase: the passphrase is another.
+            ManifestRefused: what waits breaks a rule of acceptance.
+        """
+        waiting = self.waiting()
+        if waiting is None:
+            raise VaultUnusable("Nothing waits to be signed; change something first.")
+        signed = load_signing(_admin_file(self._folder, admin), passphrase).sign(waiting.envelope)
+        write_file(self.pending_file, dsse.envelope_bytes(signed))
+        return self._waiting_for(signed)
+
+    def complete(self, waiting: Waiting) -> None:
+        """Put a version that enough have signed at the end of the chain.
+
+        Raises:
+            ManifestRefused: it breaks a rule of acceptance.
+        """
+        chain = (*self.chain(), waiting.envelope)
+        verify_chain(self.root(), chain)
+        write_file(self.manifest_file, serialise_chain(chain), mode=0o644)
+        self.pending_file.unlink()
+
+    # --- within ------------------------------------------------------------------------------
+
+    def _judged(self, envelope: dsse.Envelope) -> Waiting | None:
+        """Return what waits, or ``None`` if it is complete already.
+
+        Its last signer may have been interrupted before the file was removed.
+        """
+        chain = self.chain()
         if envelope.digest() in {complete.digest() for complete in chain}:
             return None
-        return envelope
+        check_next(self.root(), chain, parse_manifest(envelope.payload))
+        return self._waiting_for(envelope)
 
-    def _save_pending(self, manifest: Manifest) -> None:
-        envelope = dsse.Envelope(dsse.MANIFEST_TYPE, serialise_manifest(manifest), signatures=())
-        write_file(self._pending_file, dsse.envelope_bytes(envelope))
+    def _waiting_for(self, envelope: dsse.Envelope) -> Waiting:
+        """Return how far the signing of ``envelope`` has come."""
+        manifest = parse_manifest(envelope.payload)
+        root, current = self.root(), self.current()
+        before, threshold = (
+            (root.admins, root.threshold)
+            if current is None
+            else (current.admins, current.threshold)
+        )
+        old, new = dsse.signers(envelope, before), dsse.signers(envelope, manifest.admins)
+        return Waiting(
+            envelope,
+            manifest,
+            signed=tuple(dict.fromkeys(admin.name for admin in (*old, *new))),
+            complete=len(old) >= threshold and len(new) >= manifest.threshold,
+        )
 
-    def _admin_file(self, name: str) -> Path:
-        return self._folder / "admins" / f"{name}.age"
+    def _refuse_in_use(self) -> None:
+        if self._folder.exists() and any(self._folder.iterdir()):
+            raise VaultUnusable(f"{self._folder} is not empty; name a folder that is not there.")
+
+    @contextlib.contextmanager
+    def _new_folder(self) -> Iterator[Path]:
+        """Give a folder in the making that takes the home's place at the end, or is removed."""
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        with partial_folder(self._folder) as partial:
+            (partial / "admins").mkdir(mode=0o700)
+            yield partial
 
 
-def _first_manifest(root: Root, today: dt.date) -> Manifest:
-    return Manifest(
-        organisation=root.organisation,
-        version=1,
-        issued=today,
-        expires=today + LIFETIME,
-        previous=None,
-        threshold=root.threshold,
-        admins=root.admins,
-        epoch_length=EpochLength.MONTH,
-        epochs=(),
-        revocations=(),
-        server=None,
-        vaults=(),
-        acks_required=1,
-        receipt=ReceiptParameters(
-            salt=os.urandom(SALT_SIZE),
-            memory_kib=derivation.DEFAULT_MEMORY_KIB,
-            iterations=derivation.DEFAULT_ITERATIONS,
-            lanes=derivation.DEFAULT_LANES,
-        ),
-    )
+def _admin_file(folder: Path, name: str) -> Path:
+    return folder / "admins" / f"{name}.age"
+
+
+def _save_pending(folder: Path, manifest: Manifest) -> None:
+    envelope = dsse.Envelope(dsse.MANIFEST_TYPE, serialise_manifest(manifest), signatures=())
+    write_file(folder / _PENDING, dsse.envelope_bytes(envelope))
+
+
+def _new_identity(name: str) -> SigningIdentity:
+    if not _NAME.fullmatch(name):
+        raise VaultUnusable("An admin's name is made of letters, digits, '.', '_' and '-'.")
+    return SigningIdentity.generate(name)
+
+
+def _read_envelope(file: Path) -> dsse.Envelope:
+    try:
+        return dsse.read_envelope(strict_json.loads(file.read_bytes()))
+    except OSError as error:
+        raise VaultUnusable(f"Cannot read {file}; name the pending.json of a home.") from error

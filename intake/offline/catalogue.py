@@ -1,25 +1,28 @@
 """The catalogue: what a vault knows of its submissions without opening each one.
 
 It is sealed to the vault's own recipient like the submissions, and can be lost: all but the day,
-the hash on arrival and the status stands in the submissions too.
+the hash on arrival and the status stands in the submissions too, and which epochs are closed is
+said by every later bundle again.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.open import open_bytes
+from intake.age.sealing.hybrid import HybridRecipient
 from intake.age.sealing.seal import seal_bytes
 from intake.durable import write_file
 from intake.errors import AgeError, VaultUnusable
 
-_FORMAT = "intake-catalogue-1"
+#: Catalogues of the first version said nothing of closed epochs.
+_FORMAT = "intake-catalogue-2"
 
 
 class Status(Enum):
@@ -29,6 +32,8 @@ class Status(Enum):
     READ = "read"
     #: It opens with our key, but what is inside breaks the format.
     DAMAGED = "damaged"
+    #: It was never opened here: it is sealed to a quorum that has not come together since.
+    LOCKED = "locked"
 
 
 @dataclass(frozen=True)
@@ -53,28 +58,43 @@ class Entry:
         return {**asdict(self), "day": day, "status": self.status.value}
 
 
-def load(path: Path, identity: HybridIdentity) -> dict[str, Entry]:
-    """Read the catalogue: entries by id; empty where there is none.
+@dataclass(frozen=True)
+class Catalogue:
+    """The entries by id, and the epochs that are closed and all of which is here."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    closed: frozenset[str] = frozenset()
+
+
+def load(path: Path, identities: Sequence[HybridIdentity]) -> Catalogue:
+    """Read the catalogue; an empty one where there is none.
 
     Raises:
         VaultUnusable: it is damaged.
     """
     if not path.exists():
-        return {}
+        return Catalogue()
     try:
-        document = json.loads(open_bytes(path.read_bytes(), [identity]))
-        return {fields["id"]: _entry(fields) for fields in document["entries"]}
-    except (AgeError, ValueError, KeyError, TypeError) as error:
+        document = json.loads(open_bytes(path.read_bytes(), identities))
+        return Catalogue(
+            {fields["id"]: _entry(fields) for fields in document["entries"]},
+            frozenset(str(epoch) for epoch in document.get("closed", [])),
+        )
+    except (AgeError, AttributeError, ValueError, KeyError, TypeError) as error:
         raise VaultUnusable(
             f"{path} is damaged; remove it, and it is made again from the submissions."
         ) from error
 
 
-def save(path: Path, identity: HybridIdentity, entries: Iterable[Entry]) -> None:
+def save(path: Path, recipient: HybridRecipient, catalogue: Catalogue) -> None:
     """Write the catalogue, sealed to the vault."""
-    document = {"format": _FORMAT, "entries": [entry.to_json() for entry in entries]}
+    document = {
+        "format": _FORMAT,
+        "closed": sorted(catalogue.closed),
+        "entries": [entry.to_json() for entry in catalogue.entries.values()],
+    }
     plaintext = json.dumps(document, ensure_ascii=False).encode("utf-8")
-    write_file(path, seal_bytes(plaintext, [identity.recipient()]))
+    write_file(path, seal_bytes(plaintext, [recipient]))
 
 
 def _entry(fields: dict[str, object]) -> Entry:

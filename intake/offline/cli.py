@@ -2,55 +2,24 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from intake import command_line
-from intake.age.opening.hybrid import HybridIdentity
-from intake.command_line import json_option, print_json, progress_bar, yes_option
+from intake.command_line import json_option, print_json, progress_bar
 from intake.courier.bundle import read_bundle
-from intake.durable import write_file
-from intake.errors import NotInVault, VaultUnusable
-from intake.manifest.calendar import EpochLength, periods_from
-from intake.manifest.model import Epoch, Recipient, Role
-from intake.offline import passphrase
+from intake.errors import DocumentMalformed, ManifestRefused, VaultUnusable
+from intake.manifest.fingerprint import root_fingerprint
+from intake.offline import passphrase, trust
+from intake.offline.identity_answers import read_answers
 from intake.offline.inbox import ImportReport, import_bundle
 from intake.offline.network import networks_up
-from intake.offline.recipients_file import serialise_recipients
+from intake.offline.review_options import Options
 from intake.offline.safe_names import printable
+from intake.offline.unlock_cli import unlock
 from intake.offline.vault import WORK_FACTOR, Vault
-
-
-@dataclass(frozen=True)
-class Options:
-    """What stands before the command."""
-
-    vault: str | None
-    passphrase_file: str | None
-
-    def folder(self) -> Path:
-        """Return the vault's folder.
-
-        Raises:
-            VaultUnusable: nobody said which.
-        """
-        if not self.vault:
-            raise VaultUnusable("Say which vault: --vault DIR, or INTAKE_VAULT in the environment.")
-        return Path(self.vault)
-
-    def unlock(self) -> Vault:
-        """Ask for the passphrase and open the vault."""
-        folder = self.folder()
-        if not (folder / "vault.json").exists():
-            raise VaultUnusable(
-                f"{folder} is not a vault; make one with 'intake-review init', or name another."
-            )
-        secret = passphrase.obtain(self.passphrase_file, what="the vault")
-        return Vault.unlock(folder, secret)
+from intake.offline.vault_keys_cli import keys, rekey
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -75,6 +44,7 @@ def review(
                            intake-review --vault V list
                            intake-review --vault V show ID
                            intake-review --vault V extract ID DIR
+    When an epoch is over: intake-review --vault V keys destroy 2026-12
     """
     del debug  # read by command_line.run, wherever it stands
     context.obj = Options(vault, passphrase_file)
@@ -96,99 +66,37 @@ def review(
     show_default=True,
     help="How slow guessing the passphrase is: scrypt's log2 N.",
 )
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The deployment's root.pub. Without it, the first bundle that is imported brings one.",
+)
 @click.pass_obj
-def init(options: Options, name: str, work_factor: int) -> None:
+def init(options: Options, name: str, work_factor: int, root: Path | None) -> None:
     """Make an empty vault behind a new passphrase."""
     folder = options.folder()
+    pinned = None if root is None else _read_root(root)
     secret = passphrase.obtain(options.passphrase_file, what="the new vault", confirm=True)
-    Vault.create(folder, name, secret, work_factor=work_factor)
+    Vault.create(folder, name, secret, work_factor=work_factor, root=pinned)
     click.echo(f"Made a vault in {folder}. Nobody can open it without its passphrase, we neither.")
+    if pinned is not None:
+        _say_root(root_fingerprint(pinned))
 
 
-@review.group()
-def keys() -> None:
-    """Make and show the keys of epochs."""
-
-
-def _first_day(_context: click.Context, _parameter: click.Parameter, value: str) -> dt.date:
+def _read_root(path: Path) -> bytes:
+    data = path.read_bytes()
     try:
-        return dt.date.fromisoformat(value if value.count("-") > 1 else f"{value}-01")
-    except ValueError:
-        raise click.BadParameter("write a day or a month: 2026-12-01 or 2026-12") from None
+        trust.read_root(data)
+    except (DocumentMalformed, ManifestRefused) as error:
+        raise VaultUnusable(f"{path} is no root.pub; ask the admins for theirs.") from error
+    return data
 
 
-@keys.command("new")
-@click.option(
-    "--from",
-    "begin",
-    required=True,
-    callback=_first_day,
-    metavar="DATE",
-    help="Any date in the first epoch: 2026-12-01 or 2026-12.",
-)
-@click.option("--count", type=click.IntRange(1, 400), default=1, show_default=True)
-@click.option(
-    "--epoch-length",
-    type=click.Choice([length.value for length in EpochLength]),
-    default=EpochLength.MONTH.value,
-    show_default=True,
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("recipients.json"),
-    show_default=True,
-    help="Where to write the public file for the admins.",
-)
-@click.pass_obj
-def keys_new(options: Options, begin: dt.date, count: int, epoch_length: str, out: Path) -> None:
-    """Make identities for the coming epochs, and a public file with their recipients.
-
-    The identities stay in the vault. Carry the file to the admins: 'intake-keys add-recipients'.
-    """
-    if not os.access(out.parent, os.W_OK) or out.is_dir():
-        # Said before the keys are made: keys whose recipients nobody has serve nobody.
-        raise VaultUnusable(f"{out} cannot be written; name another file with --out.")
-    vault = options.unlock()
-    periods = periods_from(begin, count, EpochLength(epoch_length))
-    identities = {period.id: HybridIdentity.generate() for period in periods}
-    with vault.exclusive():
-        vault.add_epochs(identities)
-    epochs = tuple(
-        Epoch(
-            period.id,
-            period.begins,
-            period.ends,
-            (Recipient(vault.name, Role.REVIEWERS, str(identities[period.id].recipient())),),
-        )
-        for period in periods
-    )
-    write_file(out, serialise_recipients(epochs), mode=0o644)
+def _say_root(words: str) -> None:
     click.echo(
-        f"Made keys for {len(periods)} epochs, {periods[0].id} to {periods[-1].id}. "
-        f"Bring {out} to the admins."
+        "This vault belongs from now on to the deployment whose root has this fingerprint; make "
+        f"sure that the admins read out the same words: {words}"
     )
-
-
-@keys.command("reveal")
-@click.argument("epoch")
-@yes_option
-@click.pass_obj
-def keys_reveal(options: Options, epoch: str, yes: bool) -> None:
-    """Print the identity of EPOCH, so that plain 'age' opens its accounts if all else fails."""
-    vault = options.unlock()
-    identity = vault.keys.epochs.get(epoch)
-    if identity is None:
-        known = ", ".join(vault.keys.epochs) or "none"
-        raise NotInVault(f"The vault has no key for the epoch {epoch}; it has: {known}.")
-    click.echo(
-        "Warning: whoever sees the next line opens every account of this epoch. "
-        "It stays in this terminal's history.",
-        err=True,
-    )
-    if not yes:
-        click.confirm("Print it?", abort=True, err=True)
-    click.echo(identity.encode())
 
 
 @review.command("import")
@@ -201,7 +109,16 @@ def import_(options: Options, folder: Path) -> None:
     total = sum(submission.size for submission in bundle.submissions)
     with progress_bar(total, "Importing") as advance:
         report = import_bundle(vault, folder, advance)
+    for warning in report.warnings:
+        click.echo(f"Warning: {warning}", err=True)
     click.echo(f"Imported {len(report.imported)}; {len(report.known)} were here already.")
+    for epoch in report.closed:
+        click.echo(
+            f"Epoch {epoch} is closed and all of it is here: 'intake-review keys destroy {epoch}' "
+            "removes its key."
+        )
+    if report.pinned is not None:
+        _say_root(report.pinned)
     _say_refused(report)
 
 
@@ -243,6 +160,7 @@ def show(options: Options, submission: str, as_json: bool) -> None:
     found = vault.find(submission)
     with vault.envelope(found) as envelope:
         record, text = envelope.record, envelope.account_text()
+        answers = read_answers(vault, found, envelope)
     vault.mark_read(found)
     if as_json:
         attachments = [
@@ -250,7 +168,7 @@ def show(options: Options, submission: str, as_json: bool) -> None:
             for a in record.attachments
         ]
         print_json(
-            {**record.raw, "id": found, "account": text, "identity": None}
+            {**record.raw, "id": found, "account": text, "identity": answers}
             | {"attachments": attachments}
         )
         return
@@ -260,6 +178,11 @@ def show(options: Options, submission: str, as_json: bool) -> None:
         click.echo(
             f"  {printable(attachment.name)}  {printable(attachment.type)}  {attachment.size} bytes"
         )
+    if answers:
+        click.echo("How to reach the witness:")
+    for question, answer in (answers or {}).items():
+        # A line break must not let an answer pass for the account below it.
+        click.echo(f"  {printable(question)}: {printable(answer)}")
     click.echo()
     click.echo(printable(text, keep="\n\t"))
 
@@ -281,6 +204,11 @@ def extract(options: Options, submission: str, folder: Path) -> None:
             written = envelope.extract(folder, advance)
     vault.mark_read(found)
     click.echo(f"Wrote {len(written)} files into {folder}.")
+
+
+review.add_command(keys)
+review.add_command(rekey)
+review.add_command(unlock)
 
 
 def main() -> None:

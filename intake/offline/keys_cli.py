@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from intake import command_line
-from intake.command_line import json_option, print_json
+from intake.command_line import json_option, print_json, today
+from intake.durable import write_file
 from intake.errors import VaultUnusable
-from intake.offline import passphrase
-from intake.offline.admin_home import AdminHome
-from intake.offline.recipients_file import read_recipients
-from intake.offline.vault import WORK_FACTOR
-
-
-@dataclass(frozen=True)
-class Options:
-    """What stands before the command."""
-
-    home: str | None
-    passphrase_file: str | None
-
-    def admin_home(self) -> AdminHome:
-        """Return the admin home.
-
-        Raises:
-            VaultUnusable: nobody said which.
-        """
-        if not self.home:
-            raise VaultUnusable("Say which home: --home DIR, or INTAKE_ADMIN in the environment.")
-        return AdminHome(Path(self.home))
-
-
-def _today() -> dt.date:
-    return dt.datetime.now(dt.UTC).date()
+from intake.manifest import dsse
+from intake.manifest.calendar import EpochLength
+from intake.manifest.fingerprint import manifest_fingerprint, root_fingerprint, signer_fingerprint
+from intake.manifest.outlook import covered_until
+from intake.offline.admin_home import AdminHome, Waiting
+from intake.offline.admin_options import (
+    EPOCH_LENGTHS,
+    Options,
+    read_signer_file,
+    work_factor_option,
+)
+from intake.offline.ceremony_cli import ceremony
+from intake.offline.changes import changes
+from intake.offline.next_version_cli import add_recipients, add_server, admins, revoke, rotate
+from intake.offline.safe_names import printable
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,10 +45,16 @@ def keys(
     """Make and sign the manifest: which keys are in force, for whom, and until when.
 
     \b
-    The first time:  intake-keys --home H init --organisation NAME --admin ME
-                     intake-keys --home H add-recipients recipients.json
-                     intake-keys --home H sign
-    Then carry H/root.pub and H/manifest.json to the server.
+    The first time:        intake-keys --home H init --organisation NAME --admin ME
+                           intake-keys --home H add-recipients recipients.json
+                           intake-keys --home H sign
+    Every few months:      intake-keys --home H add-recipients recipients.json
+                           intake-keys --home H rotate
+                           intake-keys --home H sign
+    When a key is lost:    intake-keys --home H revoke NAME
+                           intake-keys --home H sign
+    Then carry H/manifest.json to the server: 'intake keys install FILE'. H/root.pub goes there
+    once, by hand.
     """
     del debug  # read by command_line.run, wherever it stands
     context.obj = Options(home, passphrase_file)
@@ -68,87 +62,157 @@ def keys(
 
 @keys.command()
 @click.option("--organisation", required=True, help="Whose deployment this is.")
-@click.option("--admin", default="admin", show_default=True, help="Your name as an admin.")
 @click.option(
-    "--work-factor",
-    type=click.IntRange(10, 20),
-    default=WORK_FACTOR,
+    "--admin",
+    "admins",
+    multiple=True,
+    default=("admin",),
     show_default=True,
-    help="How slow guessing the passphrase is: scrypt's log2 N.",
+    help="The name of an admin who works in this home; once for each.",
 )
+@click.option(
+    "--with",
+    "others",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The public file of an admin with a home elsewhere, from 'intake-keys join'.",
+)
+@click.option(
+    "--threshold",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many admins must sign.",
+)
+@click.option(
+    "--epoch-length", type=EPOCH_LENGTHS, default=EpochLength.MONTH.value, show_default=True
+)
+@work_factor_option
 @click.pass_obj
-def init(options: Options, organisation: str, admin: str, work_factor: int) -> None:
-    """Begin a deployment: your signing identity, and root.pub for the server."""
+def init(
+    options: Options,
+    organisation: str,
+    admins: tuple[str, ...],
+    others: tuple[Path, ...],
+    threshold: int,
+    epoch_length: str,
+    work_factor: int,
+) -> None:
+    """Begin a deployment: the admins' signing identities, and root.pub for the server."""
     home = options.admin_home()
-    secret = passphrase.obtain(options.passphrase_file, what="the admin's keys", confirm=True)
+    elsewhere = [read_signer_file(path) for path in others]
     home.create(
         organisation=organisation,
-        admin=admin,
-        passphrase=secret,
-        today=_today(),
+        admins={name: options.new_passphrase(name) for name in admins},
+        others=elsewhere,
+        threshold=threshold,
+        epoch_length=EpochLength(epoch_length),
+        today=today(),
         work_factor=work_factor,
     )
     click.echo(f"Made {home.root_file}. The server pins it; carry it there once, by hand.")
-
-
-@keys.command("add-recipients")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.pass_obj
-def add_recipients(options: Options, file: Path) -> None:
-    """Add the recipients in FILE, which a reviewer made with 'intake-review keys new'."""
-    home = options.admin_home()
-    home.root()
-    epochs = read_recipients(file)
-    manifest = home.add_recipients(epochs, _today())
-    click.echo(
-        f"Added {len(epochs)} recipients to version {manifest.version}, which must be signed now: "
-        "'intake-keys sign'."
-    )
+    click.echo(f"fingerprint of the root: {root_fingerprint(home.root_bytes())}")
+    click.echo(f"{threshold} of {len(admins) + len(elsewhere)} admins must sign each version.")
 
 
 @keys.command()
+@click.option("--admin", required=True, help="Your name as an admin.")
+@work_factor_option
+@click.pass_obj
+def join(options: Options, admin: str, work_factor: int) -> None:
+    """Make your signing identity in a home of your own, for a deployment begun elsewhere.
+
+    Bring the public file to the admin who begins it ('init --with') or changes who the admins are
+    ('admins --add'). Then copy root.pub and manifest.json from there into this home.
+    """
+    home = options.admin_home()
+    public = home.join(admin, options.new_passphrase(admin), work_factor=work_factor)
+    click.echo(f"Made {public}. Bring it to the other admins.")
+    click.echo(f"fingerprint: {signer_fingerprint(public.read_bytes())}")
+
+
+@keys.command()
+@click.argument(
+    "file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
 @click.option("--admin", help="Who signs, where the home holds several admins.")
 @click.pass_obj
-def sign(options: Options, admin: str | None) -> None:
-    """Sign the version that is waiting."""
+def sign(options: Options, file: Path | None, admin: str | None) -> None:
+    """Show what the version that waits changes, and sign it.
+
+    FILE is the pending.json of another admin's home: its signatures are taken, and ours is added
+    to it. Carry it on to the next admin, or back.
+    """
     home = options.admin_home()
     home.root()
-    admins = home.admins()
-    if admin is None and len(admins) != 1:
-        raise VaultUnusable(f"Say who signs with --admin: {', '.join(admins)}.")
-    secret = passphrase.obtain(options.passphrase_file, what="the admin's keys")
-    manifest = home.sign(admin or admins[0], secret, _today())
-    if manifest is None:
-        click.echo("Signed. More admins must sign before it is complete.")
-    else:
-        click.echo(f"Version {manifest.version} is complete: {home.manifest_file}.")
+    waiting = home.waiting() if file is None else home.collect(file)
+    if waiting is None:
+        raise VaultUnusable("Nothing waits to be signed; change something first.")
+    name = None if waiting.complete else _who_signs(home, waiting, admin)
+    for line in changes(home.current(), waiting.manifest, home.history()):
+        click.echo(printable(line))
+    if name is not None:
+        waiting = home.sign(name, options.passphrase(name))
+    if file is not None:
+        write_file(file, dsse.envelope_bytes(waiting.envelope))
+    if not waiting.complete:
+        click.echo(
+            f"Signed by {', '.join(waiting.signed)}. More admins must sign before it is complete."
+        )
+        return
+    home.complete(waiting)
+    click.echo(f"Version {waiting.manifest.version} is complete: {home.manifest_file}.")
+    click.echo(f"fingerprint: {manifest_fingerprint(waiting.envelope.payload)}")
+
+
+def _who_signs(home: AdminHome, waiting: Waiting, admin: str | None) -> str:
+    here = home.admins()
+    if admin is None and len(here) != 1:
+        left = [name for name in here if name not in waiting.signed]
+        raise VaultUnusable(f"Say who signs with --admin: {', '.join(left or here)}.")
+    if admin is not None and admin not in here:
+        raise VaultUnusable(f"There is no admin {admin} here; there are: {', '.join(here)}.")
+    return admin or here[0]
 
 
 @keys.command()
 @json_option
 @click.pass_obj
 def show(options: Options, as_json: bool) -> None:
-    """Show the newest complete manifest."""
+    """Show the newest complete manifest, and what waits to be signed."""
     home = options.admin_home()
     home.root()
-    manifest = home.current(_today())
+    manifest, waiting = home.current(), home.waiting()
     if manifest is None:
         raise VaultUnusable("No version is complete yet: 'add-recipients', then 'sign'.")
-    epoch = manifest.epoch_on(_today())
-    summary = {
+    epoch = manifest.epoch_on(today())
+    summary: dict[str, object] = {
         "organisation": manifest.organisation,
+        "fingerprint": manifest_fingerprint(home.chain()[-1].payload),
         "version": manifest.version,
-        "expires": manifest.expires.isoformat(),
         "epoch": None if epoch is None else epoch.id,
         "epoch_ends": None if epoch is None else epoch.ends.isoformat(),
+        "covered_until": covered_until(manifest, today()).isoformat(),
+        "expires": manifest.expires.isoformat(),
+        "epoch_length": manifest.epoch_length.value,
         "epochs": [e.id for e in manifest.epochs],
+        "admins": [admin.name for admin in manifest.admins],
+        "threshold": manifest.threshold,
+        "root_fingerprint": root_fingerprint(home.root_bytes()),
+        "waiting": None if waiting is None else waiting.manifest.version,
+        "signed_by": [] if waiting is None else list(waiting.signed),
     }
     if as_json:
         print_json(summary)
         return
     for name, value in summary.items():
         text = ", ".join(value) if isinstance(value, list) else value
-        click.echo(f"{name.replace('_', ' ')}: {text}")
+        click.echo(printable(f"{name.replace('_', ' ')}: {'none' if text in (None, '') else text}"))
+
+
+for command in (add_recipients, add_server, rotate, revoke, admins, ceremony):
+    keys.add_command(command)
 
 
 def main() -> None:

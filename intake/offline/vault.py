@@ -1,9 +1,11 @@
 """The vault: a folder of sealed submissions, and the keys that open them behind a passphrase.
 
-vault.json          the format and the vault's recipient; nothing secret
-identities.age      the keys, sealed to the passphrase (an age scrypt file)
-catalogue.age       what is in it, sealed to the vault
-submissions/ID.age  each submission: our header, the payload as it was received
+vault.json                   the format and the vault's recipient; nothing secret
+identities.age               the keys, sealed to the passphrase (an age scrypt file)
+root.pub, manifest.json      the deployment it belongs to (:mod:`intake.offline.trust`)
+catalogue.age                what is in it, sealed to the vault
+submissions/ID.age           each submission: our header, the payload as it was received
+submissions/ID.identity.age  what identifies its witness, likewise, in a custodian's vault
 """
 
 from __future__ import annotations
@@ -17,23 +19,26 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from intake import strict_json
+from intake.age.header import parse_header
 from intake.age.opening.hybrid import HybridIdentity
-from intake.age.opening.open import open_age, open_bytes
-from intake.age.opening.passphrase import PassphraseIdentity
-from intake.age.sealing.passphrase import PassphraseRecipient
-from intake.age.sealing.seal import seal_bytes
+from intake.age.opening.identity import unwrap_file_key
+from intake.age.opening.open import open_age
+from intake.courier.bundle import ROOT
 from intake.durable import write_file
 from intake.errors import (
     AgeError,
     DocumentMalformed,
     EnvelopeBroken,
+    NotForUs,
     NotInVault,
     VaultUnusable,
-    WrongPassphrase,
 )
+from intake.manifest.model import Role
 from intake.offline import catalogue
-from intake.offline.catalogue import Entry, Status
+from intake.offline.catalogue import Catalogue, Entry, Status
+from intake.offline.key_file import KeyFile
 from intake.offline.key_ring import KeyRing
+from intake.offline.new_folder import partial_folder, usable
 from intake.offline.unpacking import Envelope
 from intake.secret import Secret
 
@@ -42,43 +47,62 @@ VAULT_FORMAT = "intake-vault-1"
 #: scrypt's work factor for the key file: 2**18, about a second and 256 MiB (age's own default).
 WORK_FACTOR = 18
 
+_DESCRIPTION = "vault.json"
+_KEYS = "identities.age"
+_SUBMISSIONS = "submissions"
+
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Vault:
     """An unlocked vault."""
 
-    def __init__(self, folder: Path, name: str, keys: KeyRing, passphrase: Secret) -> None:
+    def __init__(self, folder: Path, name: str, key_file: KeyFile) -> None:
         """Hold the keys; use :meth:`create` or :meth:`unlock`."""
-        self._folder = folder
-        self._passphrase = passphrase
+        self.folder = folder
+        self._key_file = key_file
         #: Who reviews with it: the name its recipients carry in the manifest.
         self.name = name
-        self.keys = keys
+        #: Identities that this process alone holds, for as long as it runs.
+        self.lent: dict[tuple[Role, str], HybridIdentity] = {}
 
     @classmethod
     def create(
-        cls, folder: Path, name: str, passphrase: Secret, *, work_factor: int = WORK_FACTOR
+        cls,
+        folder: Path,
+        name: str,
+        passphrase: Secret,
+        *,
+        work_factor: int = WORK_FACTOR,
+        root: bytes | None = None,
     ) -> Vault:
-        """Make a vault in ``folder``, which must be empty or not there.
+        """Make a vault in ``folder``, which must be empty or not there. It is there whole or not.
+
+        ``root`` is the ``root.pub`` of the deployment that it belongs to, if that is known.
 
         Raises:
             VaultUnusable: the folder is in use.
+            FolderRefused: it cannot be used.
         """
         if folder.exists() and any(folder.iterdir()):
             raise VaultUnusable(f"{folder} is not empty; name a folder that is not there yet.")
-        vault = cls(folder, name, KeyRing(HybridIdentity.generate()), passphrase)
-        vault.submissions_folder.mkdir(mode=0o700, parents=True)
-        folder.chmod(0o700)
-        vault._save_keys(work_factor)
-        document = {
+        if folder.is_mount():
+            raise VaultUnusable(f"{folder} is a disk of its own; name a new folder on it.")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        ring = KeyRing(HybridIdentity.generate())
+        description = {
             "format": VAULT_FORMAT,
             "name": name,
-            "recipient": str(vault.keys.vault.recipient()),
+            "recipient": str(ring.vault.recipient()),
             "work_factor": work_factor,
         }
-        write_file(folder / "vault.json", strict_json.dumps(document))
-        return vault
+        with partial_folder(usable(folder)) as partial:
+            (partial / _SUBMISSIONS).mkdir(mode=0o700)
+            KeyFile(partial / _KEYS, passphrase).replace(ring, work_factor)
+            if root is not None:
+                write_file(partial / ROOT, root)
+            write_file(partial / _DESCRIPTION, strict_json.dumps(description))
+        return cls(folder, name, KeyFile(folder / _KEYS, passphrase))
 
     @classmethod
     def unlock(cls, folder: Path, passphrase: Secret) -> Vault:
@@ -89,46 +113,115 @@ class Vault:
             WrongPassphrase: the passphrase is another.
         """
         name, _ = _read_description(folder)
-        return cls(folder, name, _open_keys(folder, passphrase), passphrase)
+        key_file = KeyFile(folder / _KEYS, passphrase)
+        key_file.ring()
+        return cls(folder, name, key_file)
+
+    @property
+    def keys(self) -> KeyRing:
+        """The keys as they stand now: other processes may make, destroy or renew some."""
+        return self._key_file.ring()
 
     @property
     def submissions_folder(self) -> Path:
         """Where the sealed submissions lie."""
-        return self._folder / "submissions"
+        return self.folder / _SUBMISSIONS
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep other processes from changing the vault meanwhile."""
-        descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
             os.close(descriptor)
 
-    def add_epochs(self, identities: Mapping[str, HybridIdentity]) -> None:
+    # --- keys --------------------------------------------------------------------------------
+
+    def add_epochs(
+        self, identities: Mapping[str, HybridIdentity], role: Role = Role.REVIEWERS
+    ) -> None:
         """Keep the identities of further epochs. Only within :meth:`exclusive`.
 
         Raises:
-            VaultUnusable: the vault has an identity for one of them already.
+            VaultUnusable: the vault has an identity for one of them already, or had one.
         """
-        # Another process may have added some since we unlocked: theirs must not be written over.
-        self.keys = _open_keys(self._folder, self._passphrase)
-        known = sorted(set(identities) & set(self.keys.epochs))
-        if known:
-            raise VaultUnusable(f"The vault has a key for the epoch {known[0]} already.")
-        _, work_factor = _read_description(self._folder)
-        self.keys = self.keys.with_epochs(identities)
-        self._save_keys(work_factor)
+        keys = self.keys
+        for epoch in sorted(identities):
+            if epoch in keys.of(role):
+                raise VaultUnusable(f"The vault has a key for the epoch {epoch} already.")
+            if epoch in keys.destroyed:
+                raise VaultUnusable(
+                    f"The key of the epoch {epoch} was destroyed; it is not made a second time."
+                )
+        self.replace_keys(keys.with_epochs(identities, role))
 
-    def _save_keys(self, work_factor: int) -> None:
-        recipient = PassphraseRecipient(self._passphrase, work_factor)
-        sealed = seal_bytes(self.keys.to_text().encode("utf-8"), [recipient])
-        write_file(self._folder / "identities.age", sealed)
+    def lend(self, epoch: str, role: Role, identity: HybridIdentity) -> None:
+        """Hold an identity in memory until this process ends; it is never written."""
+        self.lent[role, epoch] = identity
+
+    def lent_to(self, role: Role) -> tuple[HybridIdentity, ...]:
+        """Return the identities that were lent for that role."""
+        return tuple(identity for (lent, _), identity in self.lent.items() if lent is role)
+
+    def check_destroyable(self, epoch: str) -> None:
+        """See that a key may be destroyed.
+
+        Raises:
+            NotInVault: the vault has no key of that epoch.
+            VaultUnusable: it is gone already, or accounts that only it opens may still come.
+        """
+        keys = self.keys
+        if epoch in keys.destroyed:
+            raise VaultUnusable(f"The key of the epoch {epoch} is gone already: it was destroyed.")
+        if epoch not in {*keys.epochs, *keys.custodians}:
+            raise NotInVault(
+                f"The vault has no key for the epoch {epoch}; 'intake-review keys show' lists "
+                "those it has."
+            )
+        if epoch not in self.closed_epochs():
+            raise VaultUnusable(
+                f"The epoch {epoch} is not known to be closed and all of it to be in this vault: "
+                "without its key, what is still to come never opens. Import the server's newest "
+                "bundle, which says when the epoch is closed."
+            )
+
+    def closed_epochs(self) -> frozenset[str]:
+        """Return the epochs that are closed and all of which is here."""
+        return self._load_catalogue().closed
+
+    def destroy_epoch(self, epoch: str) -> None:
+        """Destroy the identities of an epoch, of every role. Only within :meth:`exclusive`.
+
+        Raises:
+            NotInVault, VaultUnusable: as :meth:`check_destroyable`.
+        """
+        self.check_destroyable(epoch)
+        self.replace_keys(self.keys.without(epoch))
+
+    def replace_keys(self, ring: KeyRing, passphrase: Secret | None = None) -> None:
+        """Put ``ring`` in the place of the keys. Only within :meth:`exclusive`."""
+        _, work_factor = _read_description(self.folder)
+        self._key_file.replace(ring, work_factor, passphrase)
+
+    def write_recipient(self) -> None:
+        """Say in the vault's description to whom it seals now. Only within :meth:`exclusive`."""
+        path = self.folder / _DESCRIPTION
+        document = strict_json.loads(path.read_bytes())
+        if isinstance(document, dict):
+            recipient = str(self.keys.vault.recipient())
+            write_file(path, strict_json.dumps({**document, "recipient": recipient}))
+
+    # --- submissions -------------------------------------------------------------------------
 
     def path(self, submission_id: str) -> Path:
         """Return where a submission's sealed file lies."""
         return self.submissions_folder / f"{submission_id}.age"
+
+    def identity_path(self, submission_id: str) -> Path:
+        """Return where a custodian's vault keeps what identifies a submission's witness."""
+        return self.submissions_folder / f"{submission_id}.identity.age"
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of every submission in the vault, sorted."""
@@ -153,35 +246,76 @@ class Vault:
         """Open a submission.
 
         Raises:
-            AgeError: it was changed since it was sealed, or is not sealed to this vault.
+            NotForUs: it is sealed to a quorum, or not to this vault.
+            AgeError: it was changed since it was sealed.
             EnvelopeBroken: what is inside breaks the format.
         """
+        with contextlib.ExitStack() as stack:
+            try:
+                opened = stack.enter_context(self._open(submission_id))
+            except NotForUs as error:
+                entry = self._load_catalogue().entries.get(submission_id)
+                epoch = entry.epoch if entry is not None and entry.epoch else "EPOCH"
+                raise NotForUs(
+                    f"The submission {submission_id} is sealed to a quorum and opens only while it "
+                    f"is together: run 'intake-review unlock --epoch {epoch}'."
+                ) from error
+            yield opened
+
+    @contextlib.contextmanager
+    def _open(self, submission_id: str) -> Iterator[Envelope]:
+        identities = (*self.keys.own(), *self.lent_to(Role.REVIEWERS))
         with self.path(submission_id).open("rb") as sealed:
-            yield Envelope(open_age(sealed, [self.keys.vault]))
+            yield Envelope(open_age(sealed, identities))
+
+    def is_ours(self, submission_id: str) -> bool:
+        """Return whether a submission opens with the vault's own key, whatever others are gone."""
+        try:
+            with self.path(submission_id).open("rb") as sealed:
+                unwrap_file_key(parse_header(sealed), self.keys.own())
+        except AgeError:
+            return False
+        return True
+
+    def remove_partial(self) -> None:
+        """Remove what a killed process was writing. Only within :meth:`exclusive`.
+
+        Drafts of the key file are overwritten as well, by whoever writes the next one.
+        """
+        drafts = [path for path in self.folder.glob(".*.draft") if _KEYS not in path.name]
+        folder = self.submissions_folder
+        for path in (*drafts, *folder.glob(".*.draft"), *folder.glob("*.partial")):
+            path.unlink()
+
+    # --- the catalogue -----------------------------------------------------------------------
+
+    def catalogue(self) -> Catalogue:
+        """Return the catalogue, with whatever it had missed read from the submissions."""
+        known = self._load_catalogue()
+        entries = {i: self._described(i, known.entries.get(i)) for i in self.ids()}
+        return dataclasses.replace(known, entries=entries)
 
     def entries(self) -> dict[str, Entry]:
-        """Return the catalogue by id, with whatever it had missed read from the submissions."""
-        known = catalogue.load(self._catalogue, self.keys.vault)
-        here = self.ids()
-        return {i: known.get(i) or self.describe(i) for i in here}
+        """Return the entries of :meth:`catalogue`, by id."""
+        return self.catalogue().entries
 
-    def save_entries(self, entries: Mapping[str, Entry]) -> None:
-        """Write the catalogue."""
-        catalogue.save(self._catalogue, self.keys.vault, entries.values())
+    def save_catalogue(self, changed: Catalogue) -> None:
+        """Write the catalogue. Only within :meth:`exclusive`."""
+        catalogue.save(self._catalogue, self.keys.vault.recipient(), changed)
 
     def mark_read(self, submission_id: str) -> None:
         """Note that somebody has read a submission."""
         with self.exclusive():
-            entries = self.entries()
-            entry = entries[submission_id]
+            known = self.catalogue()
+            entry = known.entries[submission_id]
             if entry.status is Status.UNREAD:
-                entries[submission_id] = dataclasses.replace(entry, status=Status.READ)
-                self.save_entries(entries)
+                known.entries[submission_id] = dataclasses.replace(entry, status=Status.READ)
+                self.save_catalogue(known)
 
     def describe(self, submission_id: str) -> Entry:
         """Return what a submission says of itself."""
         try:
-            with self.envelope(submission_id) as envelope:
+            with self._open(submission_id) as envelope:
                 record = envelope.record
                 return Entry(
                     id=submission_id,
@@ -192,36 +326,37 @@ class Vault:
                     language=record.language,
                     received_sha256=None,
                 )
+        except NotForUs:
+            return Entry(submission_id, "", None, Status.LOCKED, 0, "", None)
         except (AgeError, EnvelopeBroken):
             return Entry(submission_id, "", None, Status.DAMAGED, 0, "", None)
 
+    def _described(self, submission_id: str, known: Entry | None) -> Entry:
+        if known is None:
+            return self.describe(submission_id)
+        if known.status is Status.LOCKED and self.lent:
+            found = self.describe(submission_id)
+            return dataclasses.replace(
+                found,
+                epoch=found.epoch or known.epoch,
+                day=known.day,
+                received_sha256=known.received_sha256,
+            )
+        return known
+
+    def _load_catalogue(self) -> Catalogue:
+        return catalogue.load(self._catalogue, self.keys.own())
+
     @property
     def _catalogue(self) -> Path:
-        return self._folder / "catalogue.age"
-
-
-def _open_keys(folder: Path, passphrase: Secret) -> KeyRing:
-    """Return the keys as they stand in the vault's key file.
-
-    Raises:
-        VaultUnusable: it is missing or damaged.
-        WrongPassphrase: the passphrase is another.
-    """
-    try:
-        sealed = (folder / "identities.age").read_bytes()
-        text = open_bytes(sealed, [PassphraseIdentity(passphrase)])
-        return KeyRing.from_text(text.decode("utf-8"))
-    except WrongPassphrase:
-        raise WrongPassphrase("This is not the vault's passphrase; try again.") from None
-    except (OSError, AgeError, UnicodeDecodeError) as error:
-        raise VaultUnusable("The vault's key file is damaged; restore a copy of it.") from error
+        return self.folder / "catalogue.age"
 
 
 def _read_description(folder: Path) -> tuple[str, int]:
     """Return the name and the work factor in ``vault.json``."""
     try:
         fields = strict_json.Fields(
-            strict_json.loads((folder / "vault.json").read_bytes()), "vault's description"
+            strict_json.loads((folder / _DESCRIPTION).read_bytes()), "vault's description"
         )
         if fields.take("format", str) != VAULT_FORMAT:
             raise VaultUnusable(f"{folder} is a vault of another version; update the program.")

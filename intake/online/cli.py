@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -12,24 +10,16 @@ import click
 from intake import command_line
 from intake.command_line import json_option, print_json, progress_bar
 from intake.errors import StoreUnavailable
-from intake.manifest.model import Role
 from intake.online import private_logging
-from intake.online.courier import export_bundle
+from intake.online.courier import Seal, export_bundle
 from intake.online.demo import make_demo
 from intake.online.deployment import Deployment
+from intake.online.doctor import examine
+from intake.online.keys_cli import keys, last_day
+from intake.online.options import Options
 from intake.online.server import serve
-from intake.online.settings import Settings, find_settings, read_settings
-
-
-@dataclass(frozen=True)
-class Options:
-    """What stands before the command."""
-
-    config: str | None
-
-    def settings(self) -> Settings:
-        """Read the settings."""
-        return read_settings(find_settings(self.config, os.environ))
+from intake.online.settings import read_settings
+from intake.online.status import look
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -97,11 +87,15 @@ def export_(options: Options, folder: Path) -> None:
     """
     settings = options.settings()
     deployment = Deployment.open(settings)
+    # Before the submissions are looked up: of a closed epoch they are then all there.
+    seal = Seal.of(deployment)
     total = sum(submission.size for submission in deployment.store.submissions())
     with progress_bar(total, "Exporting") as advance:
-        export = export_bundle(deployment.store, settings.state, folder, advance)
+        export = export_bundle(deployment.store, seal, settings.state, folder, advance)
     bundle = export.bundle
     click.echo(f"Wrote bundle {bundle.sequence} with {len(bundle.submissions)} to {folder}.")
+    if bundle.closed_epochs:
+        click.echo(f"Closed, and this is all of them: {', '.join(bundle.closed_epochs)}.")
     if export.unreadable:
         raise StoreUnavailable(
             f"{len(export.unreadable)} submissions could not be read and were left out; see the "
@@ -109,31 +103,65 @@ def export_(options: Options, folder: Path) -> None:
         )
 
 
-@intake.group()
-def keys() -> None:
-    """Show which keys are in force."""
-
-
-@keys.command("show")
+@intake.command()
 @json_option
 @click.pass_obj
-def keys_show(options: Options, as_json: bool) -> None:
-    """Show the manifest's version, the epoch in force and its recipients."""
-    deployment = Deployment.open(options.settings())
-    in_force = deployment.keys.on(deployment.today())
-    summary = {
-        "version": in_force.manifest.version,
-        "epoch": in_force.epoch.id,
-        "epoch_ends": in_force.epoch.ends.isoformat(),
-        "recipients": [entry.recipient for entry in in_force.epoch.of(Role.REVIEWERS)],
-    }
+def status(options: Options, as_json: bool) -> None:
+    """Show what the server holds, which keys are in force, and what needs doing."""
+    found = look(options.settings(), options.keys(), command_line.today())
     if as_json:
-        print_json(summary)
+        print_json(found.to_json())
         return
-    click.echo(f"version: {summary['version']}")
-    click.echo(f"epoch: {in_force.epoch.id}, ends before {in_force.epoch.ends}")
-    for entry in in_force.epoch.of(Role.REVIEWERS):
-        click.echo(f"recipient: {entry.name}")
+    click.echo(f"submissions: {_known(found.submissions)}")
+    click.echo(f"manifest version: {_known(found.manifest_version)}")
+    if found.epoch is None:
+        click.echo("epoch: none: no account is taken")
+    else:
+        click.echo(f"epoch: {found.epoch}, to {_last_day(found.epoch_ends)}")
+        click.echo(f"last day on which accounts can be taken: {_last_day(found.covered_until)}")
+    for revoked in found.revocations:
+        click.echo(
+            f"revoked: {revoked.name}, {revoked.recipients} recipients; nothing is sealed to them "
+            "any more"
+        )
+    for exposed in found.exposed:
+        click.echo(
+            f"exposed: epoch {exposed.epoch}, manifest version {exposed.manifest_version}, "
+            f"to {', '.join(exposed.names)}; {exposed.still_here} still here"
+        )
+    for problem in found.problems:
+        click.echo(f"problem: {problem}")
+
+
+def _last_day(end: str | None) -> dt.date | None:
+    return None if end is None else last_day(dt.date.fromisoformat(end))
+
+
+def _known(value: int | None) -> str:
+    return "unknown" if value is None else str(value)
+
+
+@intake.command()
+@json_option
+@click.pass_obj
+def doctor(options: Options, as_json: bool) -> None:
+    """Look for what is wrong with this deployment, and say what mends it.
+
+    Exit status 1 if anything is.
+    """
+    findings = list(examine(options.settings(), options.keys(), command_line.today()))
+    if as_json:
+        print_json([{"what": f.what, "problems": f.problems} for f in findings])
+    else:
+        for finding in findings:
+            click.echo(f"{finding.what}: {'see below' if finding.problems else 'well'}")
+        for problem in (p for finding in findings for p in finding.problems):
+            click.echo(f"problem: {problem}")
+    if any(finding.problems for finding in findings):
+        click.get_current_context().exit(1)
+
+
+intake.add_command(keys)
 
 
 def main() -> None:

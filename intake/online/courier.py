@@ -14,17 +14,23 @@ from typing import BinaryIO
 
 from intake.courier.bundle import (
     LISTING,
+    MANIFEST,
+    ROOT,
     SUBMISSIONS,
     Bundle,
     BundledSubmission,
     serialise_bundle,
 )
-from intake.durable import write_file
-from intake.errors import BundleBroken, StoreUnavailable
+from intake.durable import remove_drafts, write_file
+from intake.errors import BundleBroken, NothingInForce, StoreUnavailable
+from intake.manifest.signing import SigningIdentity
+from intake.online.deployment import Deployment
+from intake.online.signing_key import load_signing_key
 from intake.online.store.submissions import Store, StoredSubmission
 
 _BLOCK = 1024 * 1024
 _SEQUENCE = "courier.json"
+_OURS = {SUBMISSIONS, ROOT, MANIFEST}
 
 
 @dataclass(frozen=True)
@@ -35,14 +41,45 @@ class Export:
     unreadable: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Seal:
+    """What makes a bundle the server's: its signing identity, and the keys that it believes.
+
+    ``closed_epochs`` are those for which nothing more can arrive.
+    """
+
+    signer: SigningIdentity
+    root: bytes
+    manifest: bytes
+    closed_epochs: tuple[str, ...]
+
+    @classmethod
+    def of(cls, deployment: Deployment) -> Seal:
+        """Return the seal of a deployment as of now.
+
+        Where its manifest is not believed, accounts must leave all the same: nothing is closed
+        then.
+        """
+        keys, settings = deployment.keys, deployment.settings
+        manifest = b""
+        closed: tuple[str, ...] = ()
+        with contextlib.suppress(NothingInForce):
+            manifest = keys.file()
+            closed = keys.close(deployment.today(), settings.limits.upload_hours)
+        return cls(load_signing_key(settings.state), keys.root_bytes, manifest, closed)
+
+
 def export_bundle(
-    store: Store, state: Path, folder: Path, progress: Callable[[int], object]
+    store: Store, seal: Seal, state: Path, folder: Path, progress: Callable[[int], object]
 ) -> Export:
-    """Copy every submission into the bundle at ``folder``, and its listing last.
+    """Copy every submission into the bundle at ``folder``, and its signed listing last.
+
+    ``seal`` was made before: what is closed by then is all among the submissions looked up here.
 
     Whatever stood there of an earlier bundle is replaced; without its listing a half copied bundle
     is none. A submission whose file cannot be read is left out and named: it must not keep the
-    others from leaving. ``progress`` is told of every block's length in bytes.
+    others from leaving; but its epoch is then not called closed, since this is not all of it.
+    ``progress`` is told of every block's length in bytes.
 
     Raises:
         StoreUnavailable: the database does not answer.
@@ -53,27 +90,40 @@ def export_bundle(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / LISTING).unlink(missing_ok=True)
     bundled: list[BundledSubmission] = []
-    unreadable: list[str] = []
+    unreadable: list[StoredSubmission] = []
     with _submissions_folder(folder) as files:
         for submission in store.submissions():
             try:
                 source = store.open_blob(submission.id)
             except StoreUnavailable:
-                unreadable.append(submission.id.hex())
+                unreadable.append(submission)
                 continue
             with source:
                 bundled.append(_copy(submission, source, files, progress))
         os.fsync(files)
-    bundle = Bundle(sequence=_next_sequence(state), closed_epochs=(), submissions=tuple(bundled))
-    write_file(folder / LISTING, serialise_bundle(bundle, None))
-    return Export(bundle, tuple(unreadable))
+    left_out = {submission.epoch for submission in unreadable}
+    bundle = Bundle(
+        sequence=_next_sequence(state),
+        closed_epochs=tuple(e for e in seal.closed_epochs if e not in left_out),
+        submissions=tuple(bundled),
+    )
+    for name, data in ((ROOT, seal.root), (MANIFEST, seal.manifest)):
+        if data:
+            write_file(folder / name, data, mode=0o644)
+        else:
+            (folder / name).unlink(missing_ok=True)
+    write_file(folder / LISTING, serialise_bundle(bundle, seal.signer))
+    return Export(bundle, tuple(submission.id.hex() for submission in unreadable))
 
 
 def _refuse_foreign_folder(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise BundleBroken(f"{folder} is no folder; name one on the stick.")
+    # What an export that was killed left there is ours.
+    for name in (ROOT, MANIFEST, LISTING):
+        remove_drafts(folder / name)
     if folder.exists() and not (folder / LISTING).exists():
-        foreign = [path.name for path in folder.iterdir() if path.name != SUBMISSIONS]
+        foreign = [path.name for path in folder.iterdir() if path.name not in _OURS]
         if foreign:
             raise BundleBroken(f"{folder} holds other files; export to an empty folder.")
 
@@ -132,6 +182,7 @@ def _copy(
 
 def _next_sequence(state: Path) -> int:
     path = state / _SEQUENCE
+    remove_drafts(path)
     sequence = 1 + (json.loads(path.read_bytes())["sequence"] if path.exists() else 0)
     write_file(path, json.dumps({"sequence": sequence}).encode())
     return int(sequence)

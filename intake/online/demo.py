@@ -16,6 +16,8 @@ from pathlib import Path
 
 from intake.durable import write_file
 from intake.errors import SettingsMistaken
+from intake.manifest.signing import serialise_signer
+from intake.online.signing_key import load_signing_key
 
 PASSPHRASE = "demo"  # noqa: S105  # printed for everybody to see: nothing here is secret
 _ORGANISATION = "Demo"
@@ -36,7 +38,12 @@ def make_demo(folder: Path, port: int, today: dt.date) -> Path:
             raise SettingsMistaken(f"{folder} is not empty; name another with --dir.")
         if importlib.util.find_spec("intake.offline.cli") is None:
             raise SettingsMistaken("The demo needs both halves: pip install '.[server,offline]'.")
-        _make(folder, today)
+        # Elsewhere first: a demo that was killed while it was made is none.
+        making = folder.with_name(f".{folder.name}.making")
+        shutil.rmtree(making, ignore_errors=True)
+        _make(making, today)
+        write_file(making / settings.name, _settings(port).encode("utf-8"))
+        making.rename(folder)
     write_file(settings, _settings(port).encode("utf-8"))
     return settings
 
@@ -47,20 +54,24 @@ def _make(folder: Path, today: dt.date) -> None:
     write_file(secret, (PASSPHRASE + "\n").encode())
     review = ("intake.offline.cli", "--vault", str(folder / "offline"))
     keys = ("intake.offline.keys_cli", "--home", str(folder / "admin"))
-    recipients = folder / "recipients.json"
+    recipients, server = folder / "recipients.json", folder / "server.pub"
     out = ("--out", str(recipients))
+    root = ("--root", str(folder / "admin" / "root.pub"))
+    state = folder / "state"
+    state.mkdir(mode=0o700)
+    write_file(server, serialise_signer(load_signing_key(state).public()))
     for program, *arguments in (
-        (*review, "init", "--work-factor", _WORK_FACTOR),
-        (*review, "keys", "new", "--from", today.isoformat(), "--count", _EPOCHS, *out),
         (*keys, "init", "--organisation", _ORGANISATION, "--work-factor", _WORK_FACTOR),
+        (*review, "init", "--work-factor", _WORK_FACTOR, *root),
+        (*review, "keys", "new", "--from", today.isoformat(), "--count", _EPOCHS, *out),
         (*keys, "add-recipients", str(recipients)),
+        (*keys, "add-server", str(server)),
         (*keys, "sign"),
     ):
         _run(program, arguments, secret)
     (folder / "keys").mkdir()
     for name in ("root.pub", "manifest.json"):
         shutil.copyfile(folder / "admin" / name, folder / "keys" / name)
-    (folder / "state").mkdir(mode=0o700)
 
 
 def _run(program: str, arguments: list[str], secret: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the server has accepted before: the newest manifest, and the latest day.
+"""What the server must never go back behind: the newest manifest, the latest day, closed epochs.
 
 It stands in ``state/high-water.json``, is only ever replaced whole, and belongs to one pinned
 root: whoever pins another begins anew. Whoever can restore an old copy of the state folder can
@@ -12,12 +12,12 @@ import dataclasses
 import datetime as dt
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from intake import strict_json
-from intake.durable import write_file
+from intake.durable import remove_drafts, write_file
 from intake.errors import DocumentMalformed, ManifestRefused
 from intake.manifest import dsse
 from intake.manifest.acceptance import NOTHING_SEEN, Seen
@@ -26,13 +26,22 @@ from intake.strict_json import Fields
 _NAME = "high-water.json"
 _FORMAT = "intake-high-water-1"
 
+#: Days that may go by unseen before it looks as if the clock had been set forward.
+JUMP_DAYS = 7
+
 
 @dataclass(frozen=True)
 class Record:
-    """What was seen, and the day on which the server was seen before its latest day."""
+    """What was seen.
+
+    ``jump`` is the last time that many days went by at once, from which day to which: the server
+    was off, or the clock was set forward. ``closed`` are the ids of the epochs that a bundle has
+    called closed: their keys may be destroyed by now.
+    """
 
     seen: Seen = NOTHING_SEEN
-    before: dt.date | None = None
+    jump: tuple[dt.date, dt.date] | None = None
+    closed: tuple[str, ...] = ()
 
 
 class HighWater:
@@ -54,9 +63,22 @@ class HighWater:
         descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+            remove_drafts(self._path)
             yield
         finally:
             os.close(descriptor)
+
+    def stamp(self) -> tuple[int, int] | None:
+        """Return something that changes whenever the record does.
+
+        Raises:
+            OSError: it cannot be told.
+        """
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return status.st_mtime_ns, status.st_ino
 
     def read(self) -> Record:
         """Return what was seen.
@@ -70,10 +92,10 @@ class HighWater:
         except FileNotFoundError:
             return Record()
         except DocumentMalformed as error:
-            raise _damaged() from error
+            raise self._damaged() from error
         try:
             if fields.take("format", str) != _FORMAT:
-                raise _damaged()
+                raise self._damaged()
             root = fields.take("root", str)
             record = Record(
                 Seen(
@@ -81,11 +103,14 @@ class HighWater:
                     sha256=fields.optional("sha256", str),
                     day=fields.day("day"),
                 ),
-                before=None if (day := fields.optional("before", str)) is None else _day(day),
+                jump=_read_jump(fields.each("jump", _day)),
+                closed=fields.each("closed", _epoch),
             )
             fields.end()
+            if record.seen.version < 0 or bool(record.seen.version) != bool(record.seen.sha256):
+                raise self._damaged()
         except (DocumentMalformed, ValueError) as error:
-            raise _damaged() from error
+            raise self._damaged() from error
         return record if root == self._root else Record()
 
     def raise_to(self, newest: dsse.Envelope, version: int) -> None:
@@ -102,15 +127,27 @@ class HighWater:
             seen = record.seen
             if today <= seen.day:
                 return False
-            before = None if seen.day == dt.date.min else seen.day
-            self._write(Record(dataclasses.replace(seen, day=today), before))
+            jump = record.jump
+            if seen.day != dt.date.min and (today - seen.day).days > JUMP_DAYS:
+                jump = (seen.day, today)
+            seen = dataclasses.replace(seen, day=today)
+            self._write(dataclasses.replace(record, seen=seen, jump=jump))
         return True
+
+    def close(self, epochs: Sequence[str]) -> None:
+        """Note that nothing may be sealed to ``epochs`` any more, whatever the clock says."""
+        with self.locked():
+            record = self.read()
+            if not set(epochs) <= set(record.closed):
+                closed = tuple(dict.fromkeys((*record.closed, *epochs)))
+                self._write(dataclasses.replace(record, closed=closed))
 
     def forget_day(self) -> None:
         """Forget the latest day: the clock was wrong then, and is right now."""
         with self.locked():
             record = self.read()
-            self._write(Record(dataclasses.replace(record.seen, day=dt.date.min), None))
+            seen = dataclasses.replace(record.seen, day=dt.date.min)
+            self._write(dataclasses.replace(record, seen=seen, jump=None))
 
     def _write(self, record: Record) -> None:
         document = {
@@ -119,16 +156,31 @@ class HighWater:
             "version": record.seen.version,
             "sha256": record.seen.sha256,
             "day": record.seen.day.isoformat(),
-            "before": None if record.before is None else record.before.isoformat(),
+            "jump": [day.isoformat() for day in record.jump or ()],
+            "closed": list(record.closed),
         }
         write_file(self._path, strict_json.dumps(document))
 
+    def _damaged(self) -> ManifestRefused:
+        return ManifestRefused(
+            f"{self._path} is damaged, and only it knows which manifest was the newest here: "
+            "restore it from a backup. If there is none, make sure with the admins that the "
+            "manifest is the newest, remove the file, and run 'intake keys install FILE'."
+        )
 
-def _day(text: str) -> dt.date:
-    return dt.date.fromisoformat(text)
+
+def _day(element: object) -> dt.date:
+    return dt.date.fromisoformat(str(element))
 
 
-def _damaged() -> ManifestRefused:
-    return ManifestRefused(
-        "The record of the highest manifest version is damaged; restore it from a backup."
-    )
+def _epoch(element: object) -> str:
+    if not isinstance(element, str):
+        raise DocumentMalformed("An epoch of the record is no text.")
+    return element
+
+
+def _read_jump(days: tuple[dt.date, ...]) -> tuple[dt.date, dt.date] | None:
+    if not days:
+        return None
+    before, after = days
+    return before, after

@@ -1,9 +1,10 @@
 """Which keys are in force now, as the server believes.
 
 ``root.pub`` is pinned when the server starts. The manifest file is looked at on every request and
-read again only when it changed, so that a new one is in force in every worker without a restart.
-The newest version and the latest day are remembered in the state folder: an older file is
-refused, and so is a clock that was set back.
+read again only when it changed, so that a new one is in force in every worker without a restart;
+one that is refused is verified once as well. The newest version, the latest day and the closed
+epochs are remembered in the state folder: an older file is refused, and so is a clock that was
+set back.
 """
 
 from __future__ import annotations
@@ -12,22 +13,35 @@ import datetime as dt
 import hashlib
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from intake.age.sealing.hybrid import HybridRecipient
-from intake.durable import write_file
-from intake.errors import DocumentMalformed, ManifestRefused
+from intake.durable import remove_drafts, write_file
+from intake.errors import DocumentMalformed, ManifestRefused, NoEpochInForce
 from intake.manifest import dsse
-from intake.manifest.acceptance import accept_chain, check_day, epoch_in_force, verify_history
+from intake.manifest.acceptance import (
+    Seen,
+    accept_chain,
+    check_day,
+    check_seen,
+    epoch_in_force,
+    verify_chain,
+    verify_history,
+)
 from intake.manifest.chain import parse_chain
 from intake.manifest.fingerprint import manifest_fingerprint
 from intake.manifest.model import Epoch, Manifest, Role
-from intake.manifest.outlook import WARNING_DAYS, covered_until
+from intake.manifest.outlook import WARNING_DAYS, closed_epochs, covered_until
 from intake.manifest.payload import parse_root
 from intake.online.high_water import HighWater, Record
 
 _LOG = logging.getLogger(__name__)
+
+_Stamp = tuple[int, ...]
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -51,8 +65,36 @@ class InForce:
             return None
         return (
             f"From {self.covered_until} on nothing can be taken: let the reviewers bring new "
-            "recipients, an admin run 'intake-keys rotate', and install the result."
+            "recipients, an admin run 'intake-keys rotate' and 'intake-keys sign', and run 'intake "
+            "keys install FILE' with the result."
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Verified:
+    """A manifest file whose signatures are right. Whether it is believed, its readers decide."""
+
+    chain: tuple[dsse.Envelope, ...]
+    manifest: Manifest
+
+    def check(self, today: dt.date, seen: Seen) -> None:
+        """Apply what the day and the past decide.
+
+        Raises:
+            ManifestRefused, ClockSetBack: it is not believed ``today``.
+        """
+        check_seen(self.chain, seen)
+        check_day(self.manifest, today=today, seen=seen)
+
+
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """What was in force on a day, and the file and the record by which that was decided."""
+
+    file: _Verified
+    record: _Stamp | None
+    today: dt.date
+    in_force: InForce
 
 
 class KeysInForce:
@@ -75,35 +117,65 @@ class KeysInForce:
         self._path = manifest
         self._high_water = HighWater(state, hashlib.sha256(data).hexdigest())
         self._lock = threading.Lock()
-        self._seen: tuple[int, int, int] | None = None
-        self._believed: tuple[Manifest, dsse.Envelope] | None = None
-        self._cached: tuple[Manifest, dt.date, InForce] | None = None
+        self._read_before: tuple[_Stamp, _Verified | str] | None = None
+        self._believed: _Verified | None = None
+        self._answer: _Answer | None = None
+        self._remembered: _Answer | None = None
 
     def on(self, today: dt.date) -> InForce:
-        """Return what is in force on ``today``.
+        """Return what is in force on ``today``, to seal to it, and remember the day.
 
         Raises:
             ManifestRefused: the manifest is missing or not believed.
             ClockSetBack: ``today`` is before a day on which keys were in force here.
             NoEpochInForce: nobody may be sealed to.
         """
-        manifest, newest = self._newest(today)
-        cached = self._cached
-        if cached is not None and cached[0] is manifest and cached[1] == today:
-            return cached[2]
-        check_day(manifest, today=today, seen=self.record().seen)
+        answer = self._undisturbed(lambda: self._answer_on(today))
+        if answer is not self._remembered:
+            self._see(today, answer.in_force)
+            self._remembered = answer
+        return answer.in_force
+
+    def look(self, today: dt.date) -> InForce:
+        """Return what is in force on ``today``, for whoever only wants to know.
+
+        The day is not remembered: a command must not take the day's warning from the server's log,
+        nor make a wrong clock count.
+
+        Raises:
+            ManifestRefused, ClockSetBack, NoEpochInForce: as :meth:`on`.
+        """
+        return self._undisturbed(lambda: self._answer_on(today)).in_force
+
+    def _answer_on(self, today: dt.date) -> _Answer:
+        file = self._newest(today)
+        # Another process may have seen a later day since, or called an epoch closed.
+        stamp = self._record_stamp()
+        known = self._answer
+        if known is not None and (known.file, known.record, known.today) == (file, stamp, today):
+            return known
+        answer = _Answer(file, stamp, today, self._decide(file, today))
+        self._answer = answer
+        return answer
+
+    def _decide(self, file: _Verified, today: dt.date) -> InForce:
+        manifest, record = file.manifest, self.record()
+        file.check(today, record.seen)
         epoch = epoch_in_force(manifest, today)
-        in_force = InForce(
+        if epoch.id in record.closed:
+            raise NoEpochInForce(
+                f"The epoch {epoch.id} was called closed to the reviewers, who may have destroyed "
+                f"its keys. Set the clock right (it shows {today}); if it is right now, let an "
+                "admin run 'intake-keys rotate', and run 'intake keys install FILE'."
+            )
+        return InForce(
             manifest=manifest,
             epoch=epoch,
             reviewers=_parsed(manifest, today, Role.REVIEWERS),
             custodians=_parsed(manifest, today, Role.CUSTODIANS),
-            fingerprint=manifest_fingerprint(newest.payload),
+            fingerprint=manifest_fingerprint(file.chain[-1].payload),
             covered_until=covered_until(manifest, today),
         )
-        self._see(today, in_force)
-        self._cached = (manifest, today, in_force)
-        return in_force
 
     def manifest(self, today: dt.date) -> Manifest:
         """Return the newest manifest that is believed.
@@ -111,7 +183,7 @@ class KeysInForce:
         Raises:
             ManifestRefused, ClockSetBack: there is none.
         """
-        return self._newest(today)[0]
+        return self._undisturbed(lambda: self._newest(today)).manifest
 
     def history(self) -> tuple[Manifest, ...]:
         """Return every version since the root, whether or not the newest has expired.
@@ -120,9 +192,12 @@ class KeysInForce:
             ManifestRefused: the manifest is missing, or not believed.
         """
         try:
-            return verify_history(self._root, parse_chain(self._read()))
+            chain = parse_chain(self._read())
+            history = verify_history(self._root, chain)
         except DocumentMalformed as error:
             raise self._malformed(error) from error
+        check_seen(chain, self.record().seen)
+        return history
 
     def install(self, data: bytes, today: dt.date) -> Manifest:
         """Check a manifest file, put it in the place of the one there is, and return the newest.
@@ -136,6 +211,7 @@ class KeysInForce:
         try:
             chain = parse_chain(data)
             with self._high_water.locked():
+                remove_drafts(self._path)
                 seen = self._high_water.read().seen
                 manifest = accept_chain(self._root, chain, today=today, seen=seen)
                 # First the file and then the record: the other way round, a kill between the two
@@ -155,37 +231,108 @@ class KeysInForce:
         try:
             return self._high_water.read()
         except OSError as error:
-            raise ManifestRefused(
-                "The server's state folder cannot be read; see store.state."
-            ) from error
+            raise _unreadable() from error
+
+    def close(self, today: dt.date, upload_hours: int) -> tuple[str, ...]:
+        """Return the epochs that are closed on ``today``, once it is certain that they stay so.
+
+        Raises:
+            ManifestRefused, ClockSetBack: it cannot be known.
+        """
+        history = self.history()
+        seen = self.record().seen
+        check_day(history[-1], today=min(today, history[-1].expires), seen=seen)
+        closed = closed_epochs(history, today, upload_hours, seen=seen.day)
+        try:
+            self._high_water.close(closed)
+        except OSError as error:
+            raise _unwritable() from error
+        return closed
+
+    def file(self) -> bytes:
+        """Return the manifest file as it stands, believed or not.
+
+        Raises:
+            ManifestRefused: there is none.
+        """
+        return self._read()
 
     def forget_day(self) -> None:
         """Forget the latest day that was seen."""
         self._high_water.forget_day()
 
-    def _newest(self, today: dt.date) -> tuple[Manifest, dsse.Envelope]:
-        try:
-            status = self._path.stat()
-            seen = (status.st_mtime_ns, status.st_ino, status.st_size)
-            with self._lock:
-                if self._believed is None or seen != self._seen:
-                    self._believed = None
-                    self._believed = self._accept(self._read(), today)
-                    self._seen = seen
-                return self._believed
-        except OSError as error:
-            raise self._missing() from error
+    def sweep(self) -> None:
+        """Remove what a killed installation left behind.
 
-    def _accept(self, data: bytes, today: dt.date) -> tuple[Manifest, dsse.Envelope]:
+        Raises:
+            ManifestRefused: the state folder cannot be used.
+        """
+        try:
+            with self._high_water.locked():
+                remove_drafts(self._path)
+        except OSError as error:
+            raise _unwritable() from error
+
+    def _undisturbed(self, ask: Callable[[], _Found]) -> _Found:
+        """Ask again where a new file was installed meanwhile, which the old one is behind."""
+        while True:
+            stamp = self._stamp()
+            try:
+                return ask()
+            except ManifestRefused:
+                if self._stamp() == stamp:
+                    raise
+
+    def _newest(self, today: dt.date) -> _Verified:
+        with self._lock:
+            file = self._verified()
+            if file is not self._believed:
+                self._believed = None
+                self._believe(file, today)
+                self._believed = file
+            return file
+
+    def _believe(self, file: _Verified, today: dt.date) -> None:
+        """Remember the version, if it is believed."""
+        try:
+            with self._high_water.locked():
+                file.check(today, self._high_water.read().seen)
+                self._high_water.raise_to(file.chain[-1], file.manifest.version)
+        except OSError as error:
+            raise _unwritable() from error
+
+    def _verified(self) -> _Verified:
+        """Return the file as it stands; it is verified when it changed, and not at every visit."""
+        stamp = self._stamp()
+        if self._read_before is None or self._read_before[0] != stamp:
+            self._read_before = (stamp, self._verify(self._read()))
+        found = self._read_before[1]
+        if isinstance(found, str):
+            raise ManifestRefused(found)
+        return found
+
+    def _verify(self, data: bytes) -> _Verified | str:
+        """Return what a file holds, or the sentence that says why no day will make it good."""
         try:
             chain = parse_chain(data)
-            with self._high_water.locked():
-                seen = self._high_water.read().seen
-                manifest = accept_chain(self._root, chain, today=today, seen=seen)
-                self._high_water.raise_to(chain[-1], manifest.version)
+            return _Verified(chain, verify_chain(self._root, chain))
         except DocumentMalformed as error:
-            raise self._malformed(error) from error
-        return manifest, chain[-1]
+            return str(self._malformed(error))
+        except ManifestRefused as error:
+            return str(error)
+
+    def _stamp(self) -> _Stamp:
+        try:
+            status = self._path.stat()
+        except OSError as error:
+            raise self._missing() from error
+        return status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size
+
+    def _record_stamp(self) -> _Stamp | None:
+        try:
+            return self._high_water.stamp()
+        except OSError as error:
+            raise _unreadable() from error
 
     def _read(self) -> bytes:
         try:
@@ -209,12 +356,18 @@ class KeysInForce:
         try:
             first = self._high_water.see_day(today)
         except OSError as error:
-            raise ManifestRefused(
-                "The server cannot write to its state folder; see store.state."
-            ) from error
+            raise _unwritable() from error
         warning = in_force.warning(today)
         if first and warning:
             _LOG.warning("%s", warning)
+
+
+def _unreadable() -> ManifestRefused:
+    return ManifestRefused("The server's state folder cannot be read; see store.state.")
+
+
+def _unwritable() -> ManifestRefused:
+    return ManifestRefused("The server cannot write to its state folder; see store.state.")
 
 
 def _parsed(manifest: Manifest, today: dt.date, role: Role) -> tuple[HybridRecipient, ...]:

@@ -26,20 +26,36 @@ FIELDS_LIMIT = 1000
 #: The parser wants the last boundary and what stands behind it in one piece.
 _TAIL = 4096
 
+#: How long a body may take to arrive, in seconds, where nobody says. An epoch is called closed only
+#: after this and a margin: what arrived later would be an account that nobody can open any more.
+MOST_SECONDS = 24 * 3600
+
 
 class Body:
     """A request's body: so many bytes, from a stream that may break off."""
 
-    def __init__(self, read: Callable[[int], bytes], length: int) -> None:
-        """Read ``length`` bytes with ``read``, which returns some of them, and none at the end."""
+    def __init__(
+        self,
+        read: Callable[[int], bytes],
+        length: int,
+        *,
+        seconds: float = MOST_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Read ``length`` bytes with ``read``, which returns some of them, and none at the end.
+
+        What has not arrived ``seconds`` from now is not taken.
+        """
         self._read = read
         self._left = length
+        self._clock = clock
+        self._deadline = clock() + seconds
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the body as it arrives, in blocks of at most ``BLOCK`` and a tail.
 
         Raises:
-            Refusal: the connection broke.
+            Refusal: the connection broke, or it took too long.
         """
         while self._left:
             block = self._receive(BLOCK)
@@ -52,6 +68,8 @@ class Body:
             yield block  # also when it broke: the words in it are given back
             if broken is not None:
                 raise broken
+            if self._left and self._clock() > self._deadline:
+                raise Refusal(Reason.TOO_SLOW)
 
     def _receive(self, most: int) -> bytes:
         try:

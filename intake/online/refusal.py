@@ -28,6 +28,17 @@ class Reason(enum.Enum):
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         _("Your account is too long for one message. Send it in several parts."),
     )
+    REACH_TOO_LONG = (
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        _("What you wrote on how to reach you is too long. Shorten it, then press send."),
+    )
+    NOBODY_TO_TELL = (
+        HTTPStatus.CONFLICT,
+        _(
+            "There is nobody now to whom we could give how to reach you, and nothing was kept. "
+            "Take it out, then press send again."
+        ),
+    )
     FORM_TOO_LONG = (
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         _("This form holds far more text than one message may. Send it in several parts."),
@@ -62,6 +73,13 @@ class Reason(enum.Enum):
             "missing, then press send again."
         ),
     )
+    TOO_SLOW = (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        _(
+            "This took too long to arrive. Send your words without files first, and the files "
+            "later, when your line is better."
+        ),
+    )
     MALFORMED = (
         HTTPStatus.BAD_REQUEST,
         _("Your browser sent this form in a way that we cannot read. Try another browser."),
@@ -88,7 +106,10 @@ class Reason(enum.Enum):
     )
     NO_KEYS = (
         HTTPStatus.SERVICE_UNAVAILABLE,
-        _("We cannot take accounts now, and nothing was kept. Come back another day."),
+        _(
+            "We cannot take accounts now. Nothing was sent and nothing was kept; come back "
+            "another day."
+        ),
     )
     TOO_MANY_MESSAGES = (
         HTTPStatus.CONFLICT,

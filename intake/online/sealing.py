@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from intake.age.sealing.hybrid import HybridRecipient
 from intake.age.sealing.seal import SealingWriter
 from intake.envelope.account import AccountRecord, Attachment
-from intake.envelope.identity import seal_identity
+from intake.envelope.identity import identity_document, seal_identity
 from intake.envelope.writer import EnvelopeWriter
+from intake.manifest.outlook import refusing_day
 from intake.online.keys_in_force import InForce
 from intake.online.receiving import ArrivingFile
 from intake.online.refusal import Reason, Refusal
@@ -29,8 +30,14 @@ class Words:
 
     language: str
     account: str
+    #: How the witness can be reached; empty where that was not said.
+    reach: str
     #: Fields in which something was no valid Unicode and was replaced.
     repaired: tuple[str, ...]
+
+    def identifying(self) -> dict[str, str]:
+        """Return the answers that stand in ``identity.age`` and nowhere else, by field."""
+        return {"reach": self.reach} if self.reach else {}
 
 
 @dataclass(frozen=True)
@@ -46,14 +53,15 @@ class Taken:
 class Sealing:
     """One submission being sealed under the keys that were in force when it began."""
 
-    def __init__(self, store: Store, in_force: InForce) -> None:
-        """Begin a draft in ``store``.
+    def __init__(self, store: Store, in_force: InForce, *, upload_hours: int) -> None:
+        """Begin a draft in ``store``, which is committed within ``upload_hours`` or not at all.
 
         Raises:
             StoreUnavailable: it cannot be kept.
         """
         self._store = store
         self._in_force = in_force
+        self._refusing_day = refusing_day(in_force.epoch, upload_hours)
         self._draft = store.draft()
         try:
             self._writer = SealingWriter(self._draft.write, in_force.reviewers)
@@ -87,11 +95,14 @@ class Sealing:
         """Seal the words, close the file and commit it.
 
         Raises:
+            Refusal: its epoch ended so long ago that the reviewers may think it is closed.
             StoreUnavailable, TooManyMessages: it is not kept.
         """
+        if today >= self._refusing_day:
+            raise Refusal(Reason.TOO_SLOW)
         manifest, epoch = self._in_force.manifest, self._in_force.epoch
         keys = derive(code, manifest.receipt)
-        text = words.account.encode("utf-8")
+        text, identifying = words.account.encode("utf-8"), words.identifying()
         record = AccountRecord(
             language=words.language,
             account_bytes=len(text),
@@ -104,12 +115,14 @@ class Sealing:
         )
         size = self._envelope.finish(
             account_text=text,
-            identity=seal_identity({}, self._in_force.custodians),
+            identity=seal_identity(identifying, self._in_force.custodians),
             account_json=record.to_bytes(),
         )
         arrival = Arrival(
             address=keys.submission_address,
-            sameness=keys.sameness(_everything_sent(text, self._attachments)),
+            sameness=keys.sameness(
+                _everything_sent(text, identity_document(identifying), self._attachments)
+            ),
             epoch=epoch.id,
             manifest_version=manifest.version,
             day=today,
@@ -126,9 +139,9 @@ class Sealing:
 
 
 @contextmanager
-def sealing(store: Store, in_force: InForce) -> Iterator[Sealing]:
+def sealing(store: Store, in_force: InForce, *, upload_hours: int) -> Iterator[Sealing]:
     """Begin a submission; whatever fails before it is committed leaves nothing behind."""
-    submission = Sealing(store, in_force)
+    submission = Sealing(store, in_force, upload_hours=upload_hours)
     try:
         yield submission
     except BaseException:
@@ -136,9 +149,12 @@ def sealing(store: Store, in_force: InForce) -> Iterator[Sealing]:
         raise
 
 
-def _everything_sent(text: bytes, attachments: Iterable[Attachment]) -> Iterator[bytes]:
+def _everything_sent(
+    text: bytes, identity: bytes, attachments: Iterable[Attachment]
+) -> Iterator[bytes]:
     """Yield what makes two submissions the same: every field and every file, in order."""
     yield text
+    yield identity
     for attachment in attachments:
         yield attachment.name.encode("utf-8")
         yield attachment.type.encode("utf-8")

@@ -20,6 +20,7 @@ from gunicorn.config import Config
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from intake.online import private_logging
+from intake.online.daily import DailyLook
 from intake.online.deployment import Deployment
 from intake.online.settings import Settings
 from intake.online.witness.app import create_app
@@ -130,7 +131,10 @@ class Server(BaseApplication):
     def load(self) -> Any:
         """Make the application, in each worker after it was forked."""
         private_logging.configure()
-        return create_app(Deployment.open(self._settings))
+        deployment = Deployment.open(self._settings)
+        # A thread of the parent's would not be here: forking leaves threads behind.
+        DailyLook(deployment).start()
+        return create_app(deployment)
 
 
 def fitting(threads: int, descriptors: int) -> tuple[int, int]:
@@ -158,5 +162,7 @@ def serve(settings: Settings) -> None:
         )
     # Open everything once here, so that what is wrong is said once and plainly, and sweep away
     # what a killed server left behind before the first request.
-    Deployment.open(settings).store.sweep()
+    deployment = Deployment.open(settings)
+    deployment.store.sweep()
+    deployment.keys.sweep()
     Server(settings).run()

@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from intake.durable import sync_folder
 from intake.errors import StoreUnavailable
 from intake.secret import Secret
 
@@ -40,33 +41,44 @@ class ServerKeys:
         Raises:
             StoreUnavailable: the folder cannot be used, or the file is damaged.
         """
-        path = state / _NAME
-        try:
-            if not path.exists():
-                _create(path)
-            secret = path.read_bytes()
-        except OSError as error:
-            raise StoreUnavailable(
-                f"Cannot use {path}; see that the server may write to its state folder."
-            ) from error
-        if len(secret) != _SIZE:
-            raise StoreUnavailable(f"{path} is damaged: restore it from a backup, or remove it.")
-        return cls(Secret(secret))
+        return cls(load_or_create(state / _NAME, _SIZE))
 
 
-def _create(path: Path) -> None:
+def load_or_create(path: Path, size: int) -> Secret:
+    """Read a secret of ``size`` random bytes; make it the first time.
+
+    Raises:
+        StoreUnavailable: the folder cannot be used, or the file is damaged.
+    """
+    try:
+        if not path.exists():
+            _create(path, size)
+        secret = path.read_bytes()
+    except OSError as error:
+        raise StoreUnavailable(
+            f"Cannot use {path}; see that the server may write to its state folder."
+        ) from error
+    if len(secret) != size:
+        raise StoreUnavailable(f"{path} is damaged: restore it from a backup, or remove it.")
+    return Secret(secret)
+
+
+def _create(path: Path, size: int) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f"{_NAME}.{secrets.token_hex(8)}")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.draft")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        os.write(descriptor, secrets.token_bytes(_SIZE))
-        os.fsync(descriptor)
+        try:
+            os.write(descriptor, secrets.token_bytes(size))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        # A link, unlike a rename, leaves the file of whoever was first.
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
     finally:
-        os.close(descriptor)
-    # A link, unlike a rename, leaves the file of whoever was first.
-    with contextlib.suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
+        draft.unlink()
+    sync_folder(path.parent)
 
 
 def _expand(secret: Secret, label: bytes) -> Secret:

@@ -34,6 +34,8 @@ class Limits:
     submission: int = 4 * GIB
     attachments: int = 100
     account_characters: int = 1_000_000
+    #: How long one upload may take. An epoch stays open this long, and a margin, after its end.
+    upload_hours: int = 24
     #: Below this much free disk, attachments are refused and text is still taken.
     disk_reserve: int = 1 * GIB
 
@@ -121,6 +123,7 @@ def _settings(top: _Table, folder: Path) -> Settings:
             account_characters=limits.number(
                 "account_characters", default=Limits.account_characters
             ),
+            upload_hours=limits.number("upload_hours", default=Limits.upload_hours),
             disk_reserve=limits.size("disk_reserve", Limits.disk_reserve),
         ),
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.bench import offline, uploads, visits
+from tests.bench import keys, offline, uploads, visits
 from tests.bench.machine import machine
 
 PARTS: dict[str, Callable[[Path], str]] = {
@@ -27,6 +27,8 @@ PARTS: dict[str, Callable[[Path], str]] = {
     "visits": visits.visits,
     "opening": offline.opening,
     "import": offline.importing,
+    "sealing": keys.sealing_costs,
+    "acceptance": keys.acceptance,
 }
 
 

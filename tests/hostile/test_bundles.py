@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -24,15 +25,27 @@ from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.open import open_bytes
 from intake.age.sealing.passphrase import PassphraseRecipient
 from intake.age.sealing.seal import seal_bytes
-from intake.courier.bundle import BUNDLE_TYPE, LISTING, SUBMISSIONS
+from intake.courier.bundle import BUNDLE_TYPE, LISTING, MANIFEST, ROOT, SUBMISSIONS
 from intake.errors import AgeError, BundleBroken, IntakeError
 from intake.manifest import dsse
+from intake.manifest.signing import SigningIdentity
+from intake.offline import trust
 from intake.offline.catalogue import Status
 from intake.offline.inbox import ImportReport, import_bundle
 from intake.offline.vault import Vault
 from intake.secret import Secret
+from tests.support.manifests import History, public, root
 from tests.support.submissions import ACCOUNT, EPOCH, Stick, seal
-from tests.support.vaults import PASSPHRASE, Done, Program, environment, make_vault, review
+from tests.support.vaults import (
+    PASSPHRASE,
+    SERVER,
+    Done,
+    Program,
+    environment,
+    history_of,
+    make_vault,
+    review,
+)
 
 VERSION = b"age-encryption.org/v1\n"
 MAC = b"--- " + b"A" * 43 + b"\n"
@@ -313,6 +326,107 @@ def test_a_bundle_played_again_changes_nothing(vault: Vault, tmp_path: Path) -> 
     }
 
 
+def strip(stick: Stick, _old: Path) -> None:
+    stick.signer = None
+    stick.write()
+
+
+def sign_by_another(stick: Stick, _old: Path) -> None:
+    stick.signer = SigningIdentity.generate("server")
+    stick.write()
+
+
+def forge_half(at: int) -> Callable[[Stick, Path], None]:
+    def change(stick: Stick, _old: Path) -> None:
+        path = stick.folder / LISTING
+        document = json.loads(path.read_bytes())
+        document["signatures"][at]["sig"] = base64.b64encode(bytes(64)).decode()
+        path.write_text(json.dumps(document))
+
+    return change
+
+
+def strip_and_bring_the_manifest_from_before(stick: Stick, old: Path) -> None:
+    """In which no key of the server's was named."""
+    shutil.copyfile(old / MANIFEST, stick.folder / MANIFEST)
+    strip(stick, old)
+
+
+def take_the_manifest_away(stick: Stick, old: Path) -> None:
+    (stick.folder / MANIFEST).unlink()
+    (stick.folder / ROOT).unlink()
+    strip(stick, old)
+
+
+def fork(stick: Stick, _old: Path) -> None:
+    stick.sign(SERVER, root(), History().then(server=SERVER.public().key))
+
+
+def bring_another_root(stick: Stick, _old: Path) -> None:
+    evil = SigningIdentity.generate("server")
+    history = History().then("evil", admins=public("evil"), server=evil.public().key)
+    stick.sign(evil, root("evil"), history)
+
+
+NOT_THE_SERVERS: dict[str, Callable[[Stick, Path], None]] = {
+    "signature stripped": strip,
+    "signed by another key": sign_by_another,
+    "a forged Ed25519": forge_half(0),
+    "a forged ML-DSA": forge_half(1),
+    "with the manifest from before": strip_and_bring_the_manifest_from_before,
+    "with no manifest": take_the_manifest_away,
+    "with a manifest that forks": fork,
+    "of another root": bring_another_root,
+}
+
+
+@pytest.mark.parametrize("name", NOT_THE_SERVERS)
+def test_a_bundle_that_is_not_the_servers_brings_nothing_in(
+    name: str, vault: Vault, tmp_path: Path, program: Program
+) -> None:
+    """Once the manifest names the server's key, nothing else on a stick takes that away."""
+    history = History().then()
+    old = Stick.make(tmp_path / "old", seal(mine(vault), "first"))
+    old.sign(None, root(), history)
+    program.well("import", old.folder)
+    stick = Stick.make(tmp_path / "stick", old.path(0).read_bytes())
+    stick.sign(SERVER, root(), history.then(server=SERVER.public().key))
+    program.well("import", stick.folder)
+    added = stick.add(seal(mine(vault), "second"))
+    stick.close(EPOCH)
+    NOT_THE_SERVERS[name](stick, old.folder)
+    program.fails("import", stick.folder)
+    assert added.id not in vault.ids()
+    assert vault.closed_epochs() == frozenset()
+    assert trust.load(vault.folder).history[-1].version == 2
+
+
+def test_an_old_bundle_of_the_servers_played_again_takes_nothing_back(
+    vault: Vault, tmp_path: Path, program: Program
+) -> None:
+    """Its signature is good and its manifest is behind ours; it claims less than we know."""
+    first = history_of(vault)
+    old = Stick.make(tmp_path / "old", seal(mine(vault)))
+    old.sign(SERVER, root(), first)
+    new = Stick.make(tmp_path / "new")
+    new.add(old.path(0).read_bytes(), old.submissions[0].id)
+    new.add(seal(mine(vault)))
+    new.sign(SERVER, root(), first.then(server=SERVER.public().key))
+    new.sequence = 2
+    new.close(EPOCH)
+    assert "is closed" in program.well("import", new.folder)
+    assert program.well("import", old.folder) == "Imported 0; 1 were here already.\n"
+    assert len(trust.load(vault.folder).history) == 2
+    assert vault.closed_epochs() == {EPOCH}
+    assert set(vault.ids()) == new.ids()
+    # And once the server's key was replaced, the old one signs nothing any more.
+    another = SigningIdentity.generate("server")
+    later = first.then(server=SERVER.public().key).then(server=another.public().key)
+    new.sign(another, root(), later)
+    program.well("import", new.folder)
+    assert "not signed" in program.fails("import", old.folder)
+
+
 def test_what_was_taken_out_of_a_listing_later_stays_in_the_vault(
     vault: Vault, tmp_path: Path
 ) -> None:
@@ -345,7 +459,7 @@ STEPS = [
     *(("pathlib.Path.rename", call) for call in (1, 2, 3, 4)),
     *(("os.fsync", call) for call in (1, 2, 4, 5, 6)),
     ("intake.offline.vault.Vault.describe", 2),
-    ("intake.offline.vault.Vault.save_entries", 1),
+    ("intake.offline.vault.Vault.save_catalogue", 1),
 ]
 
 

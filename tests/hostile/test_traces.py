@@ -1,26 +1,31 @@
 """No byte of a witness's is ever written in the clear. Threats 3, 10, 11.
 
 The kernel is asked, not the program: every system call of every thread that writes, of a whole
-submission with a marker in its text, in a file and in the file's name.
+submission with a marker in its text, in how to reach its witness, in a file and in its name.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import shutil
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.deployments import Scene
-from tests.support.servers import Browser, Server, house_of_today
+from intake.age.opening.hybrid import HybridIdentity
+from tests.support.deployments import Scene, make_scene
+from tests.support.servers import Browser, Server, free_port, house_of_today, serving
 
 #: Each marker in a form of its own, so that a finding says where it came from. The file's stands
 #: at many offsets, across the parser's and the sealer's blocks.
 TEXT, NAME, FILE = "text-marker-8c1f", "name-marker-2e7a", "file-marker-5b90"
-MARKERS = (TEXT.encode(), NAME.encode(), FILE.encode())
+REACH = "reach-marker-d364"
+MARKERS = (TEXT.encode(), NAME.encode(), FILE.encode(), REACH.encode())
 FILES = [(f"ဓာတ်ပုံ {NAME}.jpg", (FILE.encode() + b"\0" * 999) * 700)]
 
 WRITES = (
@@ -36,6 +41,25 @@ NAMES = (
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
 
+@contextmanager
+def house_with_a_custodian(folder: Path, **options: object) -> Iterator[tuple[Scene, Server]]:
+    """Serve a deployment of today whose form asks how its witness can be reached."""
+    port = free_port()
+    scene = make_scene(
+        folder / "deployment",
+        port=port,
+        today=dt.datetime.now(dt.UTC).date(),
+        custodian=HybridIdentity.generate(),
+    )
+    with serving(scene.config, port, **options) as server:  # type: ignore[arg-type]
+        yield scene, server
+
+
+def open_form(browser: Browser) -> None:
+    browser.open_form()
+    browser.hidden["reach"] = REACH  # sent with the rest of the form
+
+
 @pytest.fixture(scope="module")
 def trace(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, list[str]]:
     """A traced server that took one submission, and what the kernel saw of it.
@@ -48,8 +72,9 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scene, list[str]]:
     output = folder / "trace"
     traced = f"trace={WRITES},{READS},{NAMES},mmap"
     prefix = ("strace", "-D", "-f", "-y", "-s", "2000000", "-o", str(output), "-e", traced)
-    with house_of_today(folder, prefix=prefix) as (scene, server):
+    with house_with_a_custodian(folder, prefix=prefix) as (scene, server):
         browser = Browser(server)
+        open_form(browser)
         assert browser.send(TEXT, FILES).status == 303
         assert browser.receipt()
         assert browser.send(TEXT, FILES).status == 303
@@ -155,9 +180,9 @@ def test_nothing_is_left_on_disk_or_in_a_log(tmp_path: Path, ending: str) -> Non
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     environment = {"TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
-    with house_of_today(tmp_path, environment=environment) as (scene, server):
+    with house_with_a_custodian(tmp_path, environment=environment) as (scene, server):
         browser = Browser(server)
-        browser.open_form()
+        open_form(browser)
         if ending == "refused":
             browser.hidden["code_mac"] = "0" * 64
         if ending == "killed":

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from typing import Any
 
 import pytest
 
+from intake.age import bech32
 from intake.age.opening.x25519 import X25519Identity
 from intake.errors import (
     ClockSetBack,
@@ -23,6 +25,8 @@ from intake.manifest.acceptance import (
     accept_chain,
     check_admins,
     check_epochs,
+    check_next,
+    check_signers,
     epoch_in_force,
     verify_chain,
 )
@@ -338,6 +342,8 @@ def named(*recipients: str, role: Role = Role.REVIEWERS) -> tuple[Recipient, ...
 
 
 PQ = recipient().recipient
+#: Post-quantum by name; but its X25519 half is the point of order one, and hides nothing.
+LOW_ORDER = bech32.encode("age1pq", bech32.decode(PQ)[1][:-32] + bytes(32))
 EPOCHS: dict[str, tuple[Epoch, ...]] = {
     "one id twice": (epoch(), epoch(begins=dt.date(2027, 1, 1), ends=dt.date(2027, 2, 1))),
     "two that overlap by a day": (
@@ -368,6 +374,11 @@ EPOCHS: dict[str, tuple[Epoch, ...]] = {
     "a recipient with a space": (epoch(recipients=named(PQ + " ")),),
     "an empty recipient": (epoch(recipients=named("")),),
     "an identity for a recipient": (epoch(recipients=named(reviewer().encode())),),
+    "a recipient of low order": (epoch(recipients=named(LOW_ORDER)),),
+    "a recipient of low order beside a good one": (epoch(recipients=named(PQ, LOW_ORDER)),),
+    "a custodian of low order": (
+        epoch(recipients=(recipient(), *named(LOW_ORDER, role=Role.CUSTODIANS))),
+    ),
     "one recipient twice": (epoch(recipients=named(PQ, PQ)),),
     "one recipient in both roles": (
         epoch(recipients=(recipient(), recipient(role=Role.CUSTODIANS))),
@@ -380,7 +391,22 @@ EPOCHS: dict[str, tuple[Epoch, ...]] = {
     },
 }
 
+B = admin("b").public()
+SIGNERS: dict[str, dict[str, Any]] = {
+    "the server's key is an admin's": {"server": A},
+    "the server's Ed25519 half is an admin's": {"server": TWIN},
+    "the server's ML-DSA half is an admin's": {"server": OTHER_TWIN},
+    "a vault's key is an admin's": {"vaults": (Admin("vault", A),)},
+    "half of a vault's key is an admin's": {"vaults": (Admin("vault", TWIN),)},
+    "a vault's key is the server's": {"server": B.key, "vaults": (B,)},
+    "two vaults have one key": {"vaults": (B, Admin("other", B.key))},
+    "two vaults have one name": {"vaults": (B, Admin("b", admin("c").public().key))},
+    "two acknowledgements of no vault": {"acks_required": 2},
+    "two acknowledgements of one vault": {"acks_required": 2, "vaults": (B,)},
+}
+
 REFUSED = {
+    **{f"signers: {name}": (root(), History().then(**given)) for name, given in SIGNERS.items()},
     **{f"signatures: {name}": given for name, given in SIGNATURES.items()},
     **{f"succession: {name}": given for name, given in SUCCESSION.items()},
     **{f"admins: {name}": given for name, given in ADMINS.items()},
@@ -396,6 +422,7 @@ REASONS = {
     "succession": "is empty|version is missing|does not follow|another organisation",
     "admins": "more signatures than|share a key or a name",
     "epochs": "epoch",
+    "signers": "one key to two signers|more acknowledgements than",
 }
 
 
@@ -417,6 +444,65 @@ def test_nothing_that_follows_makes_a_refused_history_good(name: str) -> None:
 def test_the_same_epochs_are_refused_before_anybody_signs_them(name: str) -> None:
     with pytest.raises(ManifestRefused):
         check_epochs(EPOCHS[name])
+
+
+@pytest.mark.parametrize("name", SIGNERS)
+def test_the_same_signers_are_refused_before_anybody_signs_them(name: str) -> None:
+    with pytest.raises(ManifestRefused, match=REASONS["signers"]):
+        check_signers(manifest(**SIGNERS[name]))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"server": B.key},
+        {"vaults": (B,)},
+        {"vaults": public("b", "c"), "acks_required": 2},
+        {"vaults": public("b", "c"), "server": admin("d").public().key},
+        # A vault may have an admin's name: they are people, and some are both.
+        {"vaults": (Admin("a", B.key),)},
+    ],
+)
+def test_signers_who_share_nothing_are_accepted(given: dict[str, Any]) -> None:
+    check_signers(manifest(**given))
+    accept(History().then(**given), root())
+
+
+# --- before anybody has signed -------------------------------------------------------------------
+
+PUBLISHED = History().then()
+PAST = PUBLISHED.chain[0].digest()
+
+NEXT: dict[str, dict[str, Any]] = {
+    "the version again": {"version": 1, "previous": None},
+    "a version too far": {"version": 3, "previous": PAST},
+    "no past": {"version": 2, "previous": None},
+    "another past": {"version": 2, "previous": "00" * 32},
+    "another organisation": {"version": 2, "previous": PAST, "organisation": "Other"},
+    "no admins": {"version": 2, "previous": PAST, "admins": ()},
+    "a threshold out of reach": {"version": 2, "previous": PAST, "threshold": 2},
+    "one key for two": {"version": 2, "previous": PAST, "server": A},
+    "acknowledgements of nobody": {"version": 2, "previous": PAST, "acks_required": 2},
+    "epochs that overlap": {"version": 2, "previous": PAST, "epochs": (epoch(), epoch(id="x"))},
+    "a classical recipient": {
+        "version": 2,
+        "previous": PAST,
+        "epochs": EPOCHS["a classical recipient"],
+    },
+}
+
+
+def test_the_next_version_is_good_to_sign() -> None:
+    check_next(root(), (), manifest())
+    check_next(root(), PUBLISHED.chain, manifest(version=2, previous=PAST))
+
+
+@pytest.mark.parametrize("name", NEXT)
+def test_what_would_be_refused_however_many_signed_it_is_refused_before(name: str) -> None:
+    with pytest.raises(ManifestRefused):
+        check_next(root(), PUBLISHED.chain, manifest(**NEXT[name]))
+    with pytest.raises(ManifestRefused):
+        accept(PUBLISHED.then("a", **NEXT[name]), root())
 
 
 def test_exactly_as_many_recipients_as_fit_are_accepted() -> None:

@@ -6,7 +6,15 @@ import re
 
 import pytest
 
-from intake.manifest.calendar import EpochLength, period_of, periods_from
+from intake.errors import ManifestRefused
+from intake.manifest.calendar import (
+    EpochLength,
+    Period,
+    length_of,
+    period_named,
+    period_of,
+    periods_from,
+)
 from intake.manifest.model import EPOCH_ID
 
 D = dt.date
@@ -55,3 +63,59 @@ def test_epochs_in_a_row_leave_no_day_out(length: EpochLength) -> None:
     assert periods[0] == period_of(D(2026, 11, 23), length)
     for earlier, later in itertools.pairwise(periods):
         assert earlier.ends == later.begins
+
+
+@pytest.mark.parametrize("length", EpochLength)
+def test_an_epoch_is_found_again_by_its_name_and_by_its_days(length: EpochLength) -> None:
+    for period in periods_from(D(2023, 12, 28), 1500, length):
+        assert period_named(period.id) == period
+        assert length_of(period) is length
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "2026",
+        "2026-13",
+        "2026-00",
+        "2026-1",
+        "202611",
+        "2026-11-",
+        "2026-11-31",
+        "2026-11-1",
+        "20261123",
+        "2026-W54",
+        "2027-W53",
+        "2026-W00",
+        "2026-W5",
+        "2026W48",
+        "2026-w48",
+        "2026-W48-1",
+        " 2026-11",
+        "2026-11\n",
+        "၂၀၂၆-၁၁",
+        "9999-12",
+        "9999-12-31",
+        "../x",
+        "quorum",
+    ],
+)
+def test_what_names_no_epoch_is_refused_with_how_to_write_one(name: str) -> None:
+    with pytest.raises(ManifestRefused, match="2026-12"):
+        period_named(name)
+
+
+@pytest.mark.parametrize(
+    "period",
+    [
+        Period("2026-11", D(2026, 11, 1), D(2026, 11, 30)),
+        Period("2026-11", D(2026, 11, 2), D(2026, 12, 1)),
+        Period("november", D(2026, 11, 1), D(2026, 12, 1)),
+        Period("2026-W48", D(2026, 11, 22), D(2026, 11, 29)),
+        Period("2026-11-23", D(2026, 11, 23), D(2026, 11, 25)),
+        Period("9999-12", D(9999, 12, 1), dt.date.max),
+    ],
+)
+def test_an_epoch_of_somebodys_own_has_no_length_of_the_calendars(period: Period) -> None:
+    assert length_of(period) is None

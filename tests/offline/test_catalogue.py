@@ -11,7 +11,7 @@ from intake.age.opening.hybrid import HybridIdentity
 from intake.age.sealing.seal import seal_bytes
 from intake.errors import VaultUnusable
 from intake.offline import catalogue
-from intake.offline.catalogue import Entry, Status
+from intake.offline.catalogue import Catalogue, Entry, Status
 
 IDENTITY = HybridIdentity.generate()
 ENTRY = Entry("0f" * 16, "2026-11", dt.date(2026, 11, 23), Status.READ, 2, "my", "ab" * 32)
@@ -20,9 +20,10 @@ LOST = Entry("f0" * 16, "", None, Status.DAMAGED, 0, "", None)
 
 def test_entries_round_trip_sealed(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.age"
-    assert catalogue.load(path, IDENTITY) == {}
-    catalogue.save(path, IDENTITY, [ENTRY, LOST])
-    assert catalogue.load(path, IDENTITY) == {ENTRY.id: ENTRY, LOST.id: LOST}
+    assert catalogue.load(path, [IDENTITY]) == Catalogue()
+    saved = Catalogue({ENTRY.id: ENTRY, LOST.id: LOST}, frozenset({"2026-10", "2026-W40"}))
+    catalogue.save(path, IDENTITY.recipient(), saved)
+    assert catalogue.load(path, [HybridIdentity.generate(), IDENTITY]) == saved
     for secret in (ENTRY.id, ENTRY.epoch, "2026"):
         assert secret.encode() not in path.read_bytes()
 
@@ -30,8 +31,8 @@ def test_entries_round_trip_sealed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("status", Status)
 def test_every_status_is_kept(status: Status, tmp_path: Path) -> None:
     entry = dataclasses.replace(ENTRY, status=status)
-    catalogue.save(tmp_path / "c", IDENTITY, [entry])
-    assert catalogue.load(tmp_path / "c", IDENTITY) == {entry.id: entry}
+    catalogue.save(tmp_path / "c", IDENTITY.recipient(), Catalogue({entry.id: entry}))
+    assert catalogue.load(tmp_path / "c", [IDENTITY]).entries == {entry.id: entry}
 
 
 def sealed(document: object) -> bytes:
@@ -39,6 +40,12 @@ def sealed(document: object) -> bytes:
 
 
 GOOD = ENTRY.to_json()
+
+
+def test_a_catalogue_of_the_first_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.age"
+    path.write_bytes(sealed({"format": "intake-catalogue-1", "entries": [GOOD]}))
+    assert catalogue.load(path, [IDENTITY]) == Catalogue({ENTRY.id: ENTRY})
 
 
 @pytest.mark.parametrize(
@@ -55,6 +62,7 @@ GOOD = ENTRY.to_json()
         sealed({"entries": [{**GOOD, "status": "eaten"}]}),
         sealed({"entries": [{**GOOD, "attachments": "many"}]}),
         sealed({"entries": [GOOD]})[:-1],
+        sealed({"entries": [], "closed": 1}),
         seal_bytes(b"{", [IDENTITY.recipient()]),
         seal_bytes(b'{"entries": []}', [HybridIdentity.generate().recipient()]),
     ],
@@ -63,4 +71,4 @@ def test_a_damaged_catalogue_is_refused_with_the_way_out(data: bytes, tmp_path: 
     path = tmp_path / "catalogue.age"
     path.write_bytes(data)
     with pytest.raises(VaultUnusable, match="remove it"):
-        catalogue.load(path, IDENTITY)
+        catalogue.load(path, [IDENTITY])

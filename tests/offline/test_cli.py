@@ -385,12 +385,14 @@ def test_the_environment_names_vault_and_passphrase_too(room: Room) -> None:
         ("extract", "0"),
         ("import",),
         ("keys", "nonsense"),
-        ("keys", "new"),
+        ("keys", "destroy"),
+        ("keys", "new", "--role", "admins"),
         ("keys", "new", "--from", "yesterday"),
         ("keys", "new", "--from", "2026-13"),
         ("keys", "new", "--from", "2026-11", "--count", "0"),
         ("keys", "new", "--from", "2026-11", "--epoch-length", "year"),
         ("init", "--work-factor", "30"),
+        ("init", "--root", "/nonexistent"),
     ],
 )
 def test_wrong_usage_is_status_2(

@@ -11,13 +11,18 @@ from intake.age.header import parse_header
 from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.open import open_bytes
 from intake.age.sealing.seal import seal_bytes
-from intake.errors import BundleBroken, IntakeError, NotForUs, NotInVault
-from intake.offline import inbox
-from intake.offline.catalogue import Status
+from intake.errors import BundleBroken, NotForUs, NotInVault
+from intake.manifest.fingerprint import root_fingerprint
+from intake.manifest.model import Role
+from intake.manifest.payload import serialise_root
+from intake.manifest.signing import SigningIdentity
+from intake.offline import inbox, trust
+from intake.offline.catalogue import Catalogue, Status
 from intake.offline.inbox import ImportReport, import_bundle
 from intake.offline.vault import Vault
-from tests.support.submissions import DAY, EPOCH, Stick, seal
-from tests.support.vaults import PASSPHRASE, make_vault
+from tests.support.manifests import History, root
+from tests.support.submissions import ACCOUNT, DAY, EPOCH, Stick, seal
+from tests.support.vaults import PASSPHRASE, SERVER, history_of, make_vault, november
 
 FILES = [("ဓာတ်ပုံ.jpg", os.urandom(300_000)), ("b.txt", b"")]
 
@@ -103,7 +108,8 @@ def test_a_later_bundle_brings_only_what_is_new(vault: Vault, stick: Stick) -> N
 def test_an_empty_bundle_brings_nothing(vault: Vault, tmp_path: Path) -> None:
     stick = Stick.make(tmp_path / "empty")
     stick.write()
-    assert take(vault, stick) == ImportReport((), (), ())
+    report = take(vault, stick)
+    assert (report.imported, report.known, report.refused, report.closed) == ((), (), (), ())
 
 
 def test_each_of_several_epochs_opens_its_own(tmp_path: Path) -> None:
@@ -281,7 +287,7 @@ def test_between_the_file_and_the_catalogue_nothing_is_lost(
         raise PulledOutError
 
     with monkeypatch.context() as patch:
-        patch.setattr(Vault, "save_entries", gone)
+        patch.setattr(Vault, "save_catalogue", gone)
         with pytest.raises(PulledOutError):
             take(vault, stick)
     assert set(vault.ids()) == stick.ids()
@@ -303,24 +309,206 @@ def test_the_catalogue_is_written_now_and_then(
 ) -> None:
     monkeypatch.setattr(inbox, "_SAVE_EVERY", 2)
     saved: list[int] = []
-    save = Vault.save_entries
+    save = Vault.save_catalogue
 
-    def counted(self: Vault, entries: dict[str, object]) -> None:
-        saved.append(len(entries))
-        save(self, entries)  # type: ignore[arg-type]
+    def counted(self: Vault, changed: Catalogue) -> None:
+        saved.append(len(changed.entries))
+        save(self, changed)
 
-    monkeypatch.setattr(Vault, "save_entries", counted)
+    monkeypatch.setattr(Vault, "save_catalogue", counted)
     take(vault, stick)
     assert saved == [2, 3]
 
 
-def test_a_reviewer_who_unlocked_before_keys_were_made_is_told(
+def test_keys_that_were_made_since_it_was_unlocked_open_what_they_should(
     vault: Vault, tmp_path: Path
 ) -> None:
     late = HybridIdentity.generate()
-    early = Vault.unlock(vault.submissions_folder.parent, PASSPHRASE)
+    early = Vault.unlock(vault.folder, PASSPHRASE)
     with vault.exclusive():
         vault.add_epochs({"2026-12": late})
     stick = Stick.make(tmp_path / "stick", seal([late.recipient()]))
-    assert isinstance(take(early, stick).refused[0][1], IntakeError)
-    assert set(take(vault, stick).imported) == stick.ids()
+    assert set(take(early, stick).imported) == stick.ids()
+
+
+# --- closed epochs ---------------------------------------------------------------------------
+
+OTHERS = HybridIdentity.generate()
+
+
+def closing(stick: Stick, history: History, signer: SigningIdentity | None = SERVER) -> None:
+    stick.sign(signer, root(), history)
+    stick.close(EPOCH, "2026-10")
+
+
+def test_a_closed_epoch_that_is_all_here_is_remembered(vault: Vault, stick: Stick) -> None:
+    closing(stick, history_of(vault))
+    for _ in range(2):
+        report = take(vault, stick)
+        # The vault has no key of the other one: there is nothing to destroy.
+        assert report.closed == (EPOCH,)
+    assert Vault.unlock(vault.folder, PASSPHRASE).closed_epochs() == {EPOCH}
+    vault.mark_read(vault.ids()[0])
+    assert vault.closed_epochs() == {EPOCH}
+
+
+def test_an_epoch_that_is_not_said_to_be_closed_is_not(vault: Vault, stick: Stick) -> None:
+    stick.sign(SERVER, root(), history_of(vault))
+    assert take(vault, stick).closed == ()
+    assert vault.closed_epochs() == frozenset()
+
+
+def test_the_first_bundle_pins_the_root_and_says_so_once(vault: Vault, stick: Stick) -> None:
+    closing(stick, history_of(vault))
+    assert take(vault, stick).pinned == root_fingerprint(serialise_root(root()))
+    assert take(vault, stick).pinned is None
+    assert (vault.folder / "root.pub").read_bytes() == serialise_root(root())
+    assert trust.load(vault.folder).manifest is not None
+
+
+def test_nobody_closes_an_epoch_without_the_servers_key(vault: Vault, stick: Stick) -> None:
+    """Neither an unsigned listing, nor one signed by a key that no manifest names."""
+    stick.close(EPOCH)
+    reports = [take(vault, stick)]
+    closing(stick, History().then())
+    reports.append(take(vault, stick))
+    assert [report.closed for report in reports] == [(), ()]
+    assert [len(report.warnings) for report in reports] == [1, 1]
+    assert len(reports[0].imported) == 3
+    assert vault.closed_epochs() == frozenset()
+
+
+def test_a_bundle_that_is_refused_leaves_nothing(vault: Vault, stick: Stick) -> None:
+    closing(stick, history_of(vault), signer=None)
+    before = sorted(vault.folder.rglob("*"))
+    with pytest.raises(BundleBroken, match="not signed"):
+        take(vault, stick)
+    assert [path for path in sorted(vault.folder.rglob("*")) if path.name != "lock"] == [
+        path for path in before if path.name != "lock"
+    ]
+
+
+NOT_WHOLE = ["missing", "a bit of the payload", "a forged header", "sealed to somebody else"]
+
+
+@pytest.mark.parametrize("change", NOT_WHOLE)
+def test_an_epoch_of_which_something_is_missing_is_not_whole(
+    change: str, vault: Vault, stick: Stick
+) -> None:
+    whole = stick.path(1).read_bytes()
+    CHANGES[change](stick)
+    closing(stick, history_of(vault))
+    assert take(vault, stick).closed == ()
+    assert vault.closed_epochs() == frozenset()
+    stick.replace(1, whole)
+    assert take(vault, stick).closed == (EPOCH,)
+
+
+def test_what_was_called_whole_is_so_no_more_when_something_is_found_missing(
+    vault: Vault, stick: Stick
+) -> None:
+    closing(stick, history_of(vault))
+    take(vault, stick)
+    added = stick.add(seal([vault.keys.epochs[EPOCH].recipient()]))
+    added.path(stick.folder).unlink()
+    assert take(vault, stick).closed == ()
+    assert vault.closed_epochs() == frozenset()
+
+
+def test_what_was_never_sealed_to_this_vault_does_not_keep_an_epoch_open(
+    vault: Vault, stick: Stick
+) -> None:
+    """This reviewer came in mid-epoch: the manifest shows who could open what came before."""
+    before = {"server": SERVER.public().key, "epochs": (november(OTHERS),)}
+    both = {**before, "epochs": (november(OTHERS, vault.keys.epochs[EPOCH]),)}
+    history = History().then(**before).then(**both)
+    for at in range(3):
+        stick.change(at, manifest_version=2)
+    early = stick.add(seal([OTHERS.recipient()]))
+    closing(stick, history)
+    report = take(vault, stick)
+    assert [refused for refused, _ in report.refused] == [early.id]
+    assert f"unlock --epoch {EPOCH}" in str(report.refused[0][1])
+    assert report.closed == (EPOCH,)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_what_should_have_been_sealed_to_this_vault_keeps_it_open(
+    version: int, vault: Vault, stick: Stick
+) -> None:
+    """Version 2 names us; a version 3 nobody has seen."""
+    before = {"server": SERVER.public().key, "epochs": (november(OTHERS),)}
+    both = {**before, "epochs": (november(OTHERS, vault.keys.epochs[EPOCH]),)}
+    stick.add(seal([OTHERS.recipient()]), manifest_version=version)
+    closing(stick, History().then(**before).then(**both))
+    report = take(vault, stick)
+    assert len(report.refused) == 1
+    assert report.closed == ()
+
+
+def test_a_custodian_who_cannot_open_the_accounts_keeps_the_epoch_open(
+    vault: Vault, stick: Stick
+) -> None:
+    """Else the key would be destroyed before the answers that it opens were ever seen."""
+    custodian = HybridIdentity.generate()
+    with vault.exclusive():
+        vault.add_epochs({EPOCH: custodian}, Role.CUSTODIANS)
+    named = november(OTHERS, custodians=[custodian])
+    stick.add(seal([OTHERS.recipient()]))
+    closing(stick, History().then(server=SERVER.public().key, epochs=(named,)))
+    assert take(vault, stick).closed == ()
+
+
+# --- quorums ---------------------------------------------------------------------------------
+
+
+def test_what_a_quorum_opens_is_kept_as_it_was_received(vault: Vault, tmp_path: Path) -> None:
+    quorum = HybridIdentity.generate()
+    sealed = seal([quorum.recipient()])
+    stick = Stick.make(tmp_path / "stick", sealed)
+    name = stick.submissions[0].id
+    assert isinstance(take(vault, stick).refused[0][1], NotForUs)
+    vault.lend(EPOCH, Role.REVIEWERS, quorum)
+    assert take(vault, stick).imported == (name,)
+    assert vault.path(name).read_bytes() == sealed
+    with vault.envelope(name) as envelope:
+        assert envelope.account_text() == ACCOUNT
+    outside = Vault.unlock(vault.folder, PASSPHRASE)
+    assert outside.entries()[name].language == "my"
+    sentence = f"intake-review unlock --epoch {EPOCH}"
+    with pytest.raises(NotForUs, match=sentence), outside.envelope(name):
+        pass
+    assert take(outside, stick).known == (name,)
+    assert all(quorum.encode().encode() not in path.read_bytes() for path in files(vault))
+
+
+def test_with_the_catalogue_lost_it_is_locked_and_not_damaged(vault: Vault, tmp_path: Path) -> None:
+    quorum = HybridIdentity.generate()
+    stick = Stick.make(tmp_path / "stick", seal([quorum.recipient()]))
+    name = stick.submissions[0].id
+    vault.lend(EPOCH, Role.REVIEWERS, quorum)
+    take(vault, stick)
+    (vault.folder / "catalogue.age").unlink()
+    outside = Vault.unlock(vault.folder, PASSPHRASE)
+    assert outside.entries()[name].status is Status.LOCKED
+    # The same bundle brings back what it can, and the quorum the rest.
+    assert take(outside, stick).imported == (name,)
+    entry = outside.entries()[name]
+    assert (entry.status, entry.epoch, entry.day) == (Status.LOCKED, EPOCH, DAY)
+    entry = vault.entries()[name]
+    assert (entry.status, entry.language, entry.day) == (Status.UNREAD, "my", DAY)
+
+
+def test_what_a_quorum_and_this_vault_open_stays_the_quorums(vault: Vault, tmp_path: Path) -> None:
+    quorum = HybridIdentity.generate()
+    sealed = seal([vault.keys.epochs[EPOCH].recipient(), quorum.recipient()])
+    stick = Stick.make(tmp_path / "stick", sealed)
+    name = stick.submissions[0].id
+    vault.lend(EPOCH, Role.REVIEWERS, quorum)
+    take(vault, stick)
+    assert vault.path(name).read_bytes() == sealed
+    assert not vault.is_ours(name)
+
+
+def files(vault: Vault) -> list[Path]:
+    return [path for path in vault.folder.rglob("*") if path.is_file()]

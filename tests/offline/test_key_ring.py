@@ -5,10 +5,12 @@ import pytest
 from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.keyfile import parse_identities
 from intake.errors import VaultUnusable
+from intake.manifest.model import Role
 from intake.offline.key_ring import KeyRing
 
-VAULT, ONE, TWO = (HybridIdentity.generate() for _ in range(3))
+VAULT, ONE, TWO, THREE, FOUR = (HybridIdentity.generate() for _ in range(5))
 RING = KeyRing(VAULT, {"2026-11": ONE, "2026-W50": TWO})
+FULL = KeyRing(VAULT, {"2026-11": ONE}, {"2026-11": TWO}, ("2026-09", "2026-10"), (THREE, FOUR))
 TEXT = RING.to_text()
 
 
@@ -18,8 +20,39 @@ def test_rings_round_trip() -> None:
     assert KeyRing.from_text(TEXT.replace("\n", "\r\n")) == RING
 
 
+def test_a_ring_with_everything_round_trips() -> None:
+    assert KeyRing.from_text(FULL.to_text()) == FULL
+    lines = [line for line in FULL.to_text().splitlines() if line.startswith("#")]
+    assert lines[1:] == [
+        "# vault",
+        "# older vault",
+        "# older vault",
+        "# epoch 2026-11",
+        "# epoch 2026-11 custodians",
+        "# destroyed 2026-09",
+        "# destroyed 2026-10",
+    ]
+
+
 def test_plain_age_reads_it_as_a_key_file() -> None:
     assert parse_identities(TEXT) == (VAULT, ONE, TWO)
+    assert parse_identities(FULL.to_text()) == (VAULT, THREE, FOUR, ONE, TWO)
+
+
+def test_what_is_destroyed_is_gone_in_every_role_and_remembered() -> None:
+    ring = FULL.without("2026-11")
+    assert (ring.epochs, ring.custodians) == ({}, {})
+    assert ring.destroyed == ("2026-09", "2026-10", "2026-11")
+    assert (ring.vault, ring.older) == (VAULT, (THREE, FOUR))
+    for identity in (ONE, TWO):
+        assert identity.encode() not in ring.to_text()
+
+
+def test_keys_of_one_role_leave_those_of_the_other() -> None:
+    ring = FULL.with_epochs({"2026-12": FOUR}, Role.CUSTODIANS)
+    assert ring.of(Role.CUSTODIANS) == {"2026-11": TWO, "2026-12": FOUR}
+    assert ring.of(Role.REVIEWERS) == {"2026-11": ONE}
+    assert ring.own() == (VAULT, THREE, FOUR)
 
 
 def test_epochs_are_added_to_what_is_there() -> None:
@@ -40,6 +73,11 @@ def test_epochs_are_added_to_what_is_there() -> None:
         TEXT[: TEXT.index(ONE.encode()) + 20],
         ONE.encode() + "\n" + TEXT,
         "# epoch 2026-11\n" + ONE.encode(),
+        TEXT.replace("# epoch 2026-W50\n", "# epoch 2026-11\n"),
+        TEXT.replace("# epoch 2026-W50\n", "# vault\n"),
+        TEXT.replace("# epoch 2026-W50\n", ""),
+        TEXT.replace("# epoch 2026-W50\n", "# destroyed 2026-W50\n"),
+        TEXT.replace("# epoch 2026-W50\n", "# epoch 2026-W50 admins\n"),
     ],
 )
 def test_a_damaged_file_is_refused_and_no_key_is_passed_over(text: str) -> None:
@@ -49,5 +87,5 @@ def test_a_damaged_file_is_refused_and_no_key_is_passed_over(text: str) -> None:
 
 
 def test_no_key_is_printed() -> None:
-    assert "AGE-SECRET" not in repr(RING)
+    assert "AGE-SECRET" not in repr(RING) + repr(FULL)
     assert repr(ONE.seed.reveal()) not in repr(RING)

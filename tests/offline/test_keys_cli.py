@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import os
@@ -12,15 +13,25 @@ import pytest
 
 from intake import command_line
 from intake.manifest.acceptance import NOTHING_SEEN, accept_chain, epoch_in_force
+from intake.manifest.calendar import EpochLength, periods_from
 from intake.manifest.chain import parse_chain
+from intake.manifest.fingerprint import (
+    manifest_fingerprint,
+    recipients_fingerprint,
+    root_fingerprint,
+    signer_fingerprint,
+)
 from intake.manifest.payload import parse_root
+from intake.manifest.signing import SigningIdentity, serialise_signer
 from intake.offline import keys_cli
 from intake.offline.recipients_file import serialise_recipients
 from tests.support.manifests import epoch, recipient
 from tests.support.vaults import PASSPHRASE, Program
 
 TODAY = dt.datetime.now(dt.UTC).date()
-THIS_EPOCH = epoch(id="now", begins=TODAY, ends=TODAY + dt.timedelta(days=30))
+PERIOD, NEXT = periods_from(TODAY, 2, EpochLength.MONTH)
+THIS_EPOCH = epoch(id=PERIOD.id, begins=PERIOD.begins, ends=PERIOD.ends)
+NEXT_EPOCH = epoch(id=NEXT.id, begins=NEXT.begins, ends=NEXT.ends, recipients=(recipient(7),))
 
 
 @pytest.fixture(autouse=True)
@@ -32,10 +43,10 @@ def umask_stays() -> Iterator[None]:
     os.umask(mask)
 
 
-def admin(folder: Path) -> Program:
+def admin(folder: Path, home: str = "home") -> Program:
     passphrase = folder / "passphrase"
     passphrase.write_bytes(PASSPHRASE.reveal())
-    options = ("--home", str(folder / "home"), "--passphrase-file", str(passphrase))
+    options = ("--home", str(folder / home), "--passphrase-file", str(passphrase))
     return Program("intake.offline.keys_cli", options)
 
 
@@ -58,24 +69,144 @@ def test_from_nothing_to_a_manifest_that_a_server_accepts(
 ) -> None:
     home = tmp_path / "home"
     assert "No version" in program.fails("show")
-    program.well("add-recipients", recipients)
+    added = program.well("add-recipients", recipients)
+    words = recipients_fingerprint(recipients.read_bytes())
+    assert f"fingerprint: {words}" in added
     assert "No version" in program.fails("show", "--json")
-    assert "Version 1 is complete" in program.well("sign")
+    signing = program.well("sign")
+    assert words in signing
+    assert "Version 1 is complete" in signing
     root = parse_root((home / "root.pub").read_bytes())
     chain = parse_chain((home / "manifest.json").read_bytes())
     manifest = accept_chain(root, chain, today=TODAY, seen=NOTHING_SEEN)
     assert epoch_in_force(manifest, TODAY).recipients == (recipient(),)
+    fingerprint = manifest_fingerprint(chain[-1].payload)
+    assert f"fingerprint: {fingerprint}" in signing
     shown = json.loads(program.well("show", "--json"))
     assert shown == {
         "organisation": "မှတ်တမ်း",
+        "fingerprint": fingerprint,
         "version": 1,
         "expires": manifest.expires.isoformat(),
-        "epoch": "now",
-        "epoch_ends": THIS_EPOCH.ends.isoformat(),
-        "epochs": ["now"],
+        "epoch": PERIOD.id,
+        "epoch_ends": PERIOD.ends.isoformat(),
+        "covered_until": PERIOD.ends.isoformat(),
+        "epoch_length": "month",
+        "epochs": [PERIOD.id],
+        "admins": ["aye"],
+        "threshold": 1,
+        "root_fingerprint": root_fingerprint((home / "root.pub").read_bytes()),
+        "waiting": None,
+        "signed_by": [],
     }
     assert "version: 1" in program.well("show")
     assert "Nothing waits" in program.fails("sign")
+
+
+def version(program: Program) -> int:
+    return int(json.loads(program.well("show", "--json"))["version"])
+
+
+def test_a_routine_rotation_says_what_it_opens_and_who_is_missing(
+    program: Program, recipients: Path, tmp_path: Path
+) -> None:
+    program.well("add-recipients", recipients)
+    program.well("sign")
+    coming = tmp_path / "next.json"
+    coming.write_bytes(serialise_recipients((NEXT_EPOCH,)))
+    program.well("add-recipients", coming)
+    done = program("rotate")
+    assert done.status == 0
+    assert f"{PERIOD.id}: reviewers 0\n{NEXT.id}: reviewers 7\n" in done.out
+    assert f"Accounts can be taken until {NEXT.ends}" in done.out
+    assert f"reviewers 0 has brought no recipient for epoch {NEXT.id}" in done.err
+    assert "Version 2 must be signed" in done.out
+    assert json.loads(program.well("show", "--json"))["waiting"] == 2
+    program.well("sign")
+    assert version(program) == 2
+
+
+def test_a_rotation_alone_renews(program: Program, recipients: Path) -> None:
+    program.well("add-recipients", recipients)
+    program.well("sign")
+    assert program("rotate").status == 0
+    program.well("sign")
+    assert version(program) == 2
+
+
+def test_revoking_the_last_reviewer_is_warned_of(program: Program, recipients: Path) -> None:
+    program.well("add-recipients", recipients)
+    program.well("sign")
+    done = program("revoke", "reviewers 0")
+    assert done.status == 0
+    assert f"revoked: reviewers 0's recipients of epoch {PERIOD.id}" in done.out
+    assert f"nobody is left in epoch {PERIOD.id}" in done.err
+    assert "revoked: " in program.well("sign")
+    assert "has no epoch, recipient or person" in program.fails("revoke", "chit")
+
+
+def test_two_people_of_one_name_are_warned_of(
+    program: Program, recipients: Path, tmp_path: Path
+) -> None:
+    program.well("add-recipients", recipients)
+    other = tmp_path / "other.json"
+    namesake = dataclasses.replace(recipient(8), name=recipient().name)
+    other.write_bytes(
+        serialise_recipients((dataclasses.replace(THIS_EPOCH, recipients=(namesake,)),))
+    )
+    done = program("add-recipients", other)
+    assert done.status == 0
+    assert "are called reviewers 0" in done.err
+
+
+def test_the_servers_key_is_named(program: Program, recipients: Path, tmp_path: Path) -> None:
+    key = tmp_path / "server.pub"
+    key.write_bytes(serialise_signer(SigningIdentity.generate("server").public()))
+    words = signer_fingerprint(key.read_bytes())
+    assert words in program.well("add-server", key)
+    program.well("add-recipients", recipients)
+    assert f"the server's key: {words}" in program.well("sign")
+    assert "no signer" in program.fails("add-server", recipients)
+
+
+def test_admins_are_listed_and_changed(program: Program, recipients: Path) -> None:
+    program.well("add-recipients", recipients)
+    program.well("sign")
+    assert program.well("admins") == "admin: aye\nsignatures needed: 1\n"
+    assert "admin: ba" in program.well(
+        "admins", "--add", "ba", "--threshold", "2", "--work-factor", "10"
+    )
+    assert "Say who signs with --admin" in program.fails("sign")
+    told = program.well("sign", "--admin", "aye")
+    assert "new admin ba: " in told
+    assert "Signed by aye. More admins must sign" in told
+    assert "Say who signs with --admin: ba." in program.fails("sign")
+    assert "Version 2 is complete" in program.well("sign", "--admin", "ba")
+    assert "more signatures" in program.fails("admins", "--remove", "ba")
+    program.well("admins", "--remove", "aye", "--threshold", "1")
+    program.well("sign", "--admin", "aye")
+    assert "Version 3 is complete" in program.well("sign", "--admin", "ba")
+
+
+def test_admins_with_homes_apart_sign_one_version(tmp_path: Path, recipients: Path) -> None:
+    here, away = admin(tmp_path), admin(tmp_path, "away")
+    away.well("join", "--admin", "ba", "--work-factor", "10")
+    begun = here.well(
+        *("init", "--organisation", "x", "--admin", "aye", "--work-factor", "10"),
+        *("--with", tmp_path / "away" / "ba.pub", "--threshold", "2"),
+    )
+    assert "2 of 2 admins must sign" in begun
+    here.well("add-recipients", recipients)
+    here.well("sign")
+    (tmp_path / "away" / "root.pub").write_bytes((tmp_path / "home" / "root.pub").read_bytes())
+    carried = tmp_path / "carried.json"
+    carried.write_bytes((tmp_path / "home" / "pending.json").read_bytes())
+    assert "Version 1 is complete" in away.well("sign", carried)
+    assert "Version 1 is complete" in here.well("sign", carried)
+    assert (tmp_path / "home" / "manifest.json").read_bytes() == (
+        tmp_path / "away" / "manifest.json"
+    ).read_bytes()
+    assert "Version 1 of" not in here.well("show")
 
 
 def test_mistakes_are_one_sentence_and_status_1(
@@ -86,17 +217,21 @@ def test_mistakes_are_one_sentence_and_status_1(
     junk.write_bytes(b"junk")
     assert "JSON" in program.fails("add-recipients", junk)
     program.well("add-recipients", recipients)
-    assert "twice" in program.fails("add-recipients", recipients)
-    assert "missing" in program.fails("sign", "--admin", "ba")
+    assert "no admin ba" in program.fails("sign", "--admin", "ba")
     (tmp_path / "passphrase").write_text("wrong")
-    assert "passphrase" in program.fails("sign")
+    done = program("sign")
+    assert (done.status, len(done.errors)) == (1, 1)
+    assert "passphrase" in done.errors[0]
     (tmp_path / "home" / "pending.json").write_bytes(b"junk")
     assert "JSON" in program.fails("sign")
 
 
 def test_what_is_no_home_is_said(tmp_path: Path, recipients: Path) -> None:
     program = admin(tmp_path)
-    for arguments in (("show",), ("sign",), ("add-recipients", str(recipients))):
+    for arguments in (
+        *(("show",), ("sign",), ("rotate",), ("admins",), ("revoke", "aye")),
+        ("add-recipients", str(recipients)),
+    ):
         assert "intake-keys init" in program.fails(*arguments)
     assert "INTAKE_ADMIN" in Program("intake.offline.keys_cli").fails("show")
 
@@ -111,6 +246,10 @@ def test_what_is_no_home_is_said(tmp_path: Path, recipients: Path) -> None:
         ("add-recipients",),
         ("add-recipients", "/nonexistent"),
         ("sign", "--admin"),
+        ("revoke",),
+        ("rotate", "--epoch-length", "year"),
+        ("admins", "--threshold", "0"),
+        ("ceremony",),
     ],
 )
 def test_wrong_usage_is_status_2(

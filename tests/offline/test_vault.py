@@ -16,7 +16,14 @@ from intake.age.opening.open import open_bytes
 from intake.age.opening.passphrase import PassphraseIdentity
 from intake.age.sealing.passphrase import PassphraseRecipient
 from intake.age.sealing.seal import seal_bytes
-from intake.errors import NotForUs, NotInVault, VaultUnusable, WrongPassphrase
+from intake.errors import (
+    FolderRefused,
+    NotForUs,
+    NotInVault,
+    VaultUnusable,
+    WrongPassphrase,
+)
+from intake.manifest.model import Role
 from intake.offline.catalogue import Status
 from intake.offline.inbox import import_bundle
 from intake.offline.vault import Vault
@@ -102,6 +109,42 @@ def test_a_vault_is_not_made_over_another(vault: Vault) -> None:
     assert unlocked(vault).keys == vault.keys
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_a_vault_is_made_in_a_new_folder_or_an_empty_one(tmp_path: Path, *, there: bool) -> None:
+    folder = tmp_path / "of" / "vault"
+    if there:
+        folder.mkdir(parents=True)
+    vault = make_vault(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert [path.name for path in folder.parent.iterdir()] == ["vault"]
+    assert unlocked(vault).keys == vault.keys
+
+
+def test_what_fails_while_it_is_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: object) -> None:
+        raise OSError("full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("intake.offline.vault.write_file", full)
+        with pytest.raises(OSError, match="full"):
+            make_vault(tmp_path / "vault")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_of_its_own_or_a_link_is_no_place_for_a_vault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    with pytest.raises(FolderRefused, match="is a link"):
+        make_vault(tmp_path / "link")
+    monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "disk")
+    with pytest.raises(VaultUnusable, match="a new folder on it"):
+        make_vault(tmp_path / "disk")
+
+
 KEYS = "identities.age"
 
 
@@ -179,6 +222,27 @@ def test_keys_that_another_process_made_meanwhile_are_kept(vault: Vault) -> None
         vault.add_epochs({"2027-01": HybridIdentity.generate()})
 
 
+def test_keys_of_two_roles_stand_beside_each_other(vault: Vault) -> None:
+    reviewer, custodian = vault.keys.epochs[EPOCH], HybridIdentity.generate()
+    with vault.exclusive():
+        vault.add_epochs({EPOCH: custodian}, Role.CUSTODIANS)
+        with pytest.raises(VaultUnusable, match=EPOCH):
+            vault.add_epochs({EPOCH: HybridIdentity.generate()}, Role.CUSTODIANS)
+    keys = unlocked(vault).keys
+    assert (keys.epochs, keys.custodians) == ({EPOCH: reviewer}, {EPOCH: custodian})
+
+
+def test_what_is_lent_is_held_in_memory_alone(vault: Vault) -> None:
+    before = {path: path.read_bytes() for path in vault.folder.iterdir() if path.is_file()}
+    lent = HybridIdentity.generate()
+    vault.lend(EPOCH, Role.CUSTODIANS, lent)
+    assert vault.lent_to(Role.CUSTODIANS) == (lent,)
+    assert vault.lent_to(Role.REVIEWERS) == ()
+    assert unlocked(vault).lent_to(Role.CUSTODIANS) == ()
+    assert {path: path.read_bytes() for path in before} == before
+    assert "AGE-SECRET" not in repr(vault.lent)
+
+
 # --- finding and describing ------------------------------------------------------------------
 
 
@@ -228,7 +292,7 @@ def test_a_submission_of_another_vault_does_not_open(vault: Vault, tmp_path: Pat
     shutil.copyfile(other.path(name), vault.path(name))
     with pytest.raises(NotForUs), vault.envelope(name):
         pass
-    assert vault.entries()[name].status is Status.DAMAGED
+    assert vault.entries()[name].status is Status.LOCKED
 
 
 # --- two at once -----------------------------------------------------------------------------

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
 from werkzeug.test import Client
 
+from intake.age.opening.hybrid import HybridIdentity
+from intake.online.refusal import Reason
 from intake.online.witness import languages
+from intake.online.witness.app import create_app
 from intake.online.witness.catalogues import collect, renew
 from intake.online.witness.languages import CATALOGUES, Language
+from tests.support.deployments import hidden_fields, make_scene, send
 
 TRANSLATED = [language.tag for language in languages.LANGUAGES if language.tag != "en"]
 
@@ -32,12 +37,29 @@ def test_every_sentence_is_translated_and_none_is_fuzzy(tag: str) -> None:
         assert sorted(re.findall(r"%\(\w+\)s", str(message.string))) == sorted(names), message.id
 
 
-def test_a_translated_page_shows_no_english(client: Client) -> None:
+def is_translated(page: str) -> bool:
+    assert 'lang="my"' in page
     english = {str(m.id) for m in collect() if m.id and "%" not in str(m.id)}
-    for path in ("/my/", "/my/submit", "/my/receipt", "/my/keys", "/my/nothing"):
-        page = client.get(path).text
-        assert 'lang="my"' in page
-        assert [sentence for sentence in english if sentence in page] == []
+    return not any(sentence in page for sentence in english)
+
+
+PATHS = ("/my/", "/my/submit", "/my/receipt", "/my/keys", "/my/nothing")
+
+
+@pytest.mark.parametrize("custodian", [None, HybridIdentity.generate()], ids=["none", "one"])
+def test_a_translated_page_shows_no_english(
+    tmp_path: Path, custodian: HybridIdentity | None
+) -> None:
+    scene = make_scene(tmp_path / "deployment", custodian=custodian)
+    client = Client(create_app(scene.deployment()))
+    hidden = hidden_fields(client.get("/my/submit").text)
+    assert all(is_translated(client.get(path).text) for path in PATHS)
+    assert is_translated(send(client, "", reach="x").text)
+    (scene.folder / "manifest.json").unlink()
+    assert all(is_translated(client.get(path).text) for path in PATHS)
+    refused = send(client, "x", hidden=hidden, reach="x")
+    assert refused.status_code == Reason.NO_KEYS.status
+    assert is_translated(refused.text)
 
 
 @pytest.mark.parametrize(

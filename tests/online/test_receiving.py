@@ -124,3 +124,23 @@ def test_draining_ends_with_the_body_or_the_time() -> None:
     short = Body(pieces(b"x" * 100, lambda: 10), 100)
     short.drain(10)
     assert list(short.blocks()) == []
+
+
+def test_an_upload_that_goes_on_and_on_is_refused_with_what_has_arrived() -> None:
+    data = encode([("account", "စာ" * 2000)], [("a", b"x" * 50_000)])
+    hours = iter(range(1000))
+    body = Body(pieces(data, lambda: 3000), len(data), seconds=4, clock=lambda: float(next(hours)))
+    form = ArrivingForm(body, BOUNDARY, fields_size=100_000)
+    with pytest.raises(Refusal) as refused:
+        everything(form)
+    assert refused.value.reason is Reason.TOO_SLOW
+    [(name, words)] = form.fields
+    assert name == "account"
+    assert "စာ".encode() in words
+
+
+def test_an_upload_whose_end_has_arrived_is_not_refused_for_its_last_second() -> None:
+    data = encode(FIELDS, FILES)
+    ticks = iter([0.0, 100.0, 100.0])
+    body = Body(pieces(data, lambda: 1 << 20), len(data), seconds=4, clock=lambda: next(ticks))
+    assert everything(ArrivingForm(body, BOUNDARY, fields_size=10_000)) == EXPECTED

@@ -33,7 +33,7 @@ def test_the_least_there_must_be_gets_the_defaults(tmp_path: Path) -> None:
     assert settings.manifest == Path("/elsewhere/manifest.json")
     assert settings.blobs == tmp_path / "state" / "blobs"
     assert settings.database == f"sqlite:///{tmp_path}/state/intake.db"
-    assert settings.limits == Limits(4 * GIB, 100, 1_000_000, GIB)
+    assert settings.limits == Limits(4 * GIB, 100, 1_000_000, upload_hours=24, disk_reserve=GIB)
     assert settings.organisation == "ကမ္ဘာ"
 
 

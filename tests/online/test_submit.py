@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import html
 import io
 import json
@@ -292,6 +294,29 @@ def test_a_store_that_fails_keeps_nothing_and_gives_the_words_back(
     assert list((scene.folder / "state" / "blobs").iterdir()) == []
     monkeypatch.undo()
     assert send(client, BURMESE).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("day", "taken"), [("2026-11-30", True), ("2026-12-01", True), ("2026-12-02", False)]
+)
+def test_an_upload_that_began_in_an_epoch_is_kept_only_as_long_as_the_epoch_stays_open(
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    day: str,
+    taken: bool,  # noqa: FBT001  # a column of the table
+) -> None:
+    """Once a bundle may call the epoch closed, an account of it would open for nobody."""
+    deployment = scene.deployment()
+    began = deployment.keys.on(deployment.today())
+    ends = dt.datetime.fromisoformat(f"{day}T23:00:00+00:00").timestamp()
+    later = dataclasses.replace(deployment, clock=lambda: ends)
+    monkeypatch.setattr(later.keys, "on", lambda _today: began)
+    answer = send(Client(create_app(later)), BURMESE, [("a", b"x" * 70_000)])
+    if taken:
+        assert answer.status_code == 303
+    else:
+        refused(answer, Reason.TOO_SLOW, BURMESE)
+    assert len(scene.sealed()) == taken
 
 
 def test_a_database_that_is_locked_is_said(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from intake.manifest.payload import serialise_manifest, serialise_root
 from intake.manifest.signing import SigningIdentity
 from intake.offline.unpacking import Envelope
 from intake.online.deployment import Deployment
+from intake.online.keys_in_force import KeysInForce
 from intake.online.settings import Limits, Settings, read_settings
 
 TODAY = dt.date(2026, 11, 23)
@@ -56,6 +57,7 @@ class Scene:
     reviewer: HybridIdentity
     manifest: Manifest
     settings: Settings
+    custodian: HybridIdentity | None = None
 
     @property
     def config(self) -> Path:
@@ -65,15 +67,24 @@ class Scene:
         settings = self.settings if limits is None else replace(self.settings, limits=limits)
         return replace(Deployment.open(settings), clock=lambda: now)
 
-    def publish(self, *manifests: Manifest) -> None:
-        """Sign and install a chain of manifests."""
+    def keys(self) -> KeysInForce:
+        """Return the keys as another process finds them."""
+        settings = self.settings
+        return KeysInForce(root=settings.root, manifest=settings.manifest, state=settings.state)
+
+    def manifest_file(self, *manifests: Manifest) -> bytes:
+        """Sign a chain of manifests, each with the hash of the one before."""
         chain: list[dsse.Envelope] = []
         for manifest in manifests:
             previous = chain[-1].digest() if chain else None
             payload = serialise_manifest(replace(manifest, previous=previous))
             chain.append(self.admin.sign(dsse.Envelope(dsse.MANIFEST_TYPE, payload, ())))
+        return serialise_chain(chain)
+
+    def publish(self, *manifests: Manifest) -> None:
+        """Sign a chain of manifests and put it where the server looks."""
         draft = self.folder / "manifest.draft"
-        draft.write_bytes(serialise_chain(chain))
+        draft.write_bytes(self.manifest_file(*manifests))
         draft.rename(self.folder / "manifest.json")
 
     def sealed(self) -> list[Path]:
@@ -104,14 +115,17 @@ def make_scene(
     today: dt.date = TODAY,
     database: str = "",
     threads: int = 64,
+    custodian: HybridIdentity | None = None,
 ) -> Scene:
-    """Make a deployment whose epoch is the month of ``today``."""
+    """Make a deployment whose epoch is the month of ``today``, with a custodian or without."""
     folder.mkdir(parents=True, exist_ok=True)
     admin = SigningIdentity.generate("admin")
     reviewer = HybridIdentity.generate()
     root = Root("Test", 1, (admin.public(),))
     (folder / "root.pub").write_bytes(serialise_root(root))
-    recipient = Recipient("reviewer", Role.REVIEWERS, str(reviewer.recipient()))
+    recipients = [Recipient("reviewer", Role.REVIEWERS, str(reviewer.recipient()))]
+    if custodian is not None:
+        recipients.append(Recipient("custodian", Role.CUSTODIANS, str(custodian.recipient())))
     begins = today.replace(day=1)
     ends = (begins + dt.timedelta(days=32)).replace(day=1)
     manifest = Manifest(
@@ -123,7 +137,7 @@ def make_scene(
         threshold=1,
         admins=root.admins,
         epoch_length=EpochLength.MONTH,
-        epochs=(Epoch(f"{begins:%Y-%m}", begins, ends, (recipient,)),),
+        epochs=(Epoch(f"{begins:%Y-%m}", begins, ends, tuple(recipients)),),
         revocations=(),
         server=None,
         vaults=(),
@@ -134,7 +148,7 @@ def make_scene(
     line = f'database = "{database}"' if database else ""
     config = folder / "intake.toml"
     config.write_text(SETTINGS.format(port=port, database=line, threads=threads), encoding="utf-8")
-    scene = Scene(folder, admin, reviewer, manifest, read_settings(config))
+    scene = Scene(folder, admin, reviewer, manifest, read_settings(config), custodian)
     scene.publish(manifest)
     return scene
 
@@ -163,12 +177,19 @@ def send(
     *,
     hidden: dict[str, str] | None = None,
     lang: str = "my",
+    reach: str | bytes | None = None,
     **extra: object,
 ) -> TestResponse:
-    """Open the form unless its hidden fields are given, and send it."""
+    """Open the form unless its hidden fields are given, and send it.
+
+    Without ``reach`` it is sent as a form that does not ask for it.
+    """
     if hidden is None:
         hidden = hidden_fields(client.get(f"/{lang}/submit").text)
-    body = encode([*hidden.items(), ("account", account)], files or [])
+    fields: list[tuple[str, str | bytes]] = [*hidden.items(), ("account", account)]
+    if reach is not None:
+        fields.append(("reach", reach))
+    body = encode(fields, files or [])
     return client.post(
         f"/{lang}/submit",
         input_stream=io.BytesIO(body),

@@ -15,10 +15,23 @@ from typing import Any
 from intake.age.opening.hybrid import HybridIdentity
 from intake.age.sealing.recipient import Recipient
 from intake.age.sealing.seal import SealingWriter
-from intake.courier.bundle import LISTING, SUBMISSIONS, Bundle, BundledSubmission, serialise_bundle
+from intake.courier.bundle import (
+    LISTING,
+    MANIFEST,
+    ROOT,
+    SUBMISSIONS,
+    Bundle,
+    BundledSubmission,
+    serialise_bundle,
+)
 from intake.envelope.account import AccountRecord, Attachment
 from intake.envelope.identity import seal_identity
 from intake.envelope.writer import EnvelopeWriter
+from intake.manifest.chain import serialise_chain
+from intake.manifest.model import Root
+from intake.manifest.payload import serialise_root
+from intake.manifest.signing import SigningIdentity
+from tests.support.manifests import History
 
 DAY = dt.date(2026, 11, 23)
 EPOCH = "2026-11"
@@ -43,9 +56,13 @@ def record(attachments: Sequence[Attachment] = (), account: str = ACCOUNT) -> Ac
 
 
 def seal(
-    recipients: Sequence[Recipient], account: str = ACCOUNT, files: Files = (), **changes: Any
+    recipients: Sequence[Recipient],
+    account: str = ACCOUNT,
+    files: Files = (),
+    identity: bytes | None = None,
+    **changes: Any,
 ) -> bytes:
-    """Seal a submission as the server does."""
+    """Seal a submission as the server does; ``identity`` is its ``identity.age``."""
     sealed = io.BytesIO()
     envelope = EnvelopeWriter(SealingWriter(sealed.write, recipients))
     listed = []
@@ -56,7 +73,7 @@ def seal(
         listed.append(Attachment(stored.member, name, "image/jpeg", stored.size, stored.sha256))
     envelope.finish(
         account_text=account.encode(),
-        identity=seal_identity({}, []),
+        identity=seal_identity({}, []) if identity is None else identity,
         account_json=dataclasses.replace(record(listed, account), **changes).to_bytes(),
     )
     return sealed.getvalue()
@@ -69,6 +86,8 @@ class Stick:
     folder: Path
     submissions: tuple[BundledSubmission, ...]
     sequence: int = 1
+    closed: tuple[str, ...] = ()
+    signer: SigningIdentity | None = None
 
     @classmethod
     def make(cls, folder: Path, *sealed: bytes) -> Stick:
@@ -79,8 +98,10 @@ class Stick:
             stick.add(data)
         return stick
 
-    def add(self, data: bytes, submission_id: str | None = None) -> BundledSubmission:
-        """Put one more sealed file on it."""
+    def add(
+        self, data: bytes, submission_id: str | None = None, **changes: Any
+    ) -> BundledSubmission:
+        """Put one more sealed file on it; ``changes`` are to what the listing says of it."""
         added = BundledSubmission(
             id=submission_id or secrets.token_hex(16),
             epoch=EPOCH,
@@ -89,6 +110,7 @@ class Stick:
             size=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
         )
+        added = dataclasses.replace(added, **changes)
         added.path(self.folder).write_bytes(data)
         self.submissions += (added,)
         self.write()
@@ -107,9 +129,21 @@ class Stick:
         self.write()
 
     def write(self) -> None:
-        """Write the listing."""
-        bundle = Bundle(self.sequence, (), self.submissions)
-        (self.folder / LISTING).write_bytes(serialise_bundle(bundle, None))
+        """Write the listing, signed if there is a signer."""
+        bundle = Bundle(self.sequence, self.closed, self.submissions)
+        (self.folder / LISTING).write_bytes(serialise_bundle(bundle, self.signer))
+
+    def close(self, *epochs: str) -> None:
+        """Say that these epochs are closed."""
+        self.closed = epochs
+        self.write()
+
+    def sign(self, signer: SigningIdentity | None, root: Root, history: History) -> None:
+        """Bring what a server believes, and sign with its key."""
+        (self.folder / ROOT).write_bytes(serialise_root(root))
+        (self.folder / MANIFEST).write_bytes(serialise_chain(history.chain))
+        self.signer = signer
+        self.write()
 
     def path(self, at: int) -> Path:
         """Return where sealed file ``at`` lies."""

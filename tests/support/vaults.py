@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from intake.age.opening.hybrid import HybridIdentity
+from intake.manifest.model import Epoch, Recipient, Role
+from intake.manifest.signing import SigningIdentity
 from intake.offline.vault import Vault
 from intake.secret import Secret
+from tests.support.manifests import History, epoch
 from tests.support.submissions import EPOCH
 
 PASSPHRASE = Secret(b"demo")
 #: scrypt's least: these vaults hold nothing.
 WORK_FACTOR = 10
+#: The key that the server signs bundles with.
+SERVER = SigningIdentity.generate("server")
 
 
 def make_vault(folder: Path, *epochs: str) -> Vault:
@@ -24,6 +30,30 @@ def make_vault(folder: Path, *epochs: str) -> Vault:
     with vault.exclusive():
         vault.add_epochs({epoch: HybridIdentity.generate() for epoch in epochs or (EPOCH,)})
     return vault
+
+
+def november(*identities: HybridIdentity, custodians: Sequence[HybridIdentity] = ()) -> Epoch:
+    """Return the epoch of test submissions with these reviewers and custodians."""
+    holders = [
+        *((Role.REVIEWERS, i) for i in identities),
+        *((Role.CUSTODIANS, i) for i in custodians),
+    ]
+    return epoch(
+        recipients=tuple(
+            Recipient(f"{role.value} {at}", role, str(identity.recipient()))
+            for at, (role, identity) in enumerate(holders)
+        )
+    )
+
+
+def history_of(vault: Vault) -> History:
+    """Return the first manifest of a deployment that this vault reviews for."""
+    return History().then(
+        server=SERVER.public().key,
+        epochs=(
+            november(vault.keys.epochs[EPOCH], custodians=tuple(vault.keys.custodians.values())),
+        ),
+    )
 
 
 def environment(**added: str) -> dict[str, str]:
@@ -42,8 +72,13 @@ class Done:
 
     @property
     def errors(self) -> list[str]:
-        """The sentences on stderr, without the warning that this machine has a network."""
-        lines = self.err.splitlines()
+        """The sentences on stderr, without the warnings."""
+        return [line for line in self.err.splitlines() if not line.startswith("Warning: ")]
+
+    @property
+    def warnings(self) -> list[str]:
+        """The warnings, without the one that this machine has a network."""
+        lines = [line for line in self.err.splitlines() if line.startswith("Warning: ")]
         return [line for line in lines if not line.startswith("Warning: this machine has")]
 
 

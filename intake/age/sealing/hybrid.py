@@ -63,7 +63,10 @@ class HybridRecipient:
     def __post_init__(self) -> None:
         if len(self.public_key) != _KEY_SIZE:
             raise KeyMalformed(f"A hybrid recipient is {_KEY_SIZE} bytes long.")
-        self._agreement_key()
+        try:
+            MLKEM768PublicKey.from_public_bytes(self.public_key[:_MLKEM_SIZE])
+        except ValueError:
+            raise KeyMalformed("This is not the key of a hybrid recipient.") from None
         # The top bit is no part of the number (RFC 7748, section 5).
         share = int.from_bytes(self.public_key[_MLKEM_SIZE:], "little") % 2**255
         if share % _P in _LOW_ORDER:
@@ -107,10 +110,7 @@ class HybridRecipient:
         return bech32.encode(_PREFIX, self.public_key)
 
     def _agreement_key(self) -> MLKEM768X25519PublicKey:
-        try:
-            return MLKEM768X25519PublicKey(
-                MLKEM768PublicKey.from_public_bytes(self.public_key[:_MLKEM_SIZE]),
-                X25519PublicKey.from_public_bytes(self.public_key[_MLKEM_SIZE:]),
-            )
-        except ValueError:
-            raise KeyMalformed("This is not the key of a hybrid recipient.") from None
+        return MLKEM768X25519PublicKey(
+            MLKEM768PublicKey.from_public_bytes(self.public_key[:_MLKEM_SIZE]),
+            X25519PublicKey.from_public_bytes(self.public_key[_MLKEM_SIZE:]),
+        )

@@ -286,6 +286,10 @@ class Store:
         """
         return self._blobs.open(blob_id)
 
+    def holds_blob(self, blob_id: bytes) -> bool:
+        """Return whether a submission's sealed file is there."""
+        return self._blobs.holds(blob_id)
+
     def sweep(self) -> int:
         """Remove what killed processes left: drafts, and blobs whose row was never committed."""
         removed = self._blobs.sweep_drafts()

@@ -11,9 +11,11 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from intake.online.deployment import Deployment
+from intake.online.refusal import Refusal
 from intake.online.witness import languages, pages
 from intake.online.witness.foreign import foreign, typed
 from intake.online.witness.guards import AnswerHeaders
+from intake.online.witness.keys_now import KeysNow
 from intake.online.witness.submit import SubmitPage
 from intake.online.witness.templates import template_folder
 from intake.online.witness.visit import SealedVisits
@@ -38,6 +40,7 @@ def create_app(deployment: Deployment) -> Flask:
     _add_pages(app, deployment)
     app.before_request(_choose_language)
     app.after_request(AnswerHeaders(style=style, https=settings.https).add)
+    app.register_error_handler(Refusal, pages.not_now)
     app.register_error_handler(HTTPException, _error_page)
     app.register_error_handler(Exception, _unexpected)
     return app
@@ -75,20 +78,17 @@ def _add_pages(app: Flask, deployment: Deployment) -> None:
     tags = ",".join(languages.BY_TAG)
     prefix = f"/<any({tags}):lang>"
     app.add_url_rule("/", view_func=pages.ChooseLanguage.as_view("choose_language"))
-    app.add_url_rule(f"{prefix}/", view_func=pages.FrontPage.as_view("front"))
-    for path, page in (
-        ("submit", SubmitPage),
-        ("receipt", pages.ReceiptPage),
-        ("keys", pages.KeysPage),
-        ("leave", pages.LeavePage),
+    keys = KeysNow(deployment)
+    for path, view in (
+        (f"{prefix}/", pages.FrontPage.as_view("front", keys)),
+        (f"{prefix}/submit", SubmitPage.as_view("submit", deployment, keys)),
+        (f"{prefix}/receipt", pages.ReceiptPage.as_view("receipt", deployment)),
+        (f"{prefix}/keys", pages.KeysPage.as_view("keys", keys)),
+        (f"{prefix}/leave", pages.LeavePage.as_view("leave", deployment)),
+        ("/keys/manifest.json", pages.ManifestFile.as_view("manifest", deployment, keys)),
+        ("/keys/recipients.txt", pages.RecipientsFile.as_view("recipients", keys)),
     ):
-        app.add_url_rule(f"{prefix}/{path}", view_func=page.as_view(path, deployment))
-    app.add_url_rule(
-        "/keys/manifest.json", view_func=pages.ManifestFile.as_view("manifest", deployment)
-    )
-    app.add_url_rule(
-        "/keys/recipients.txt", view_func=pages.RecipientsFile.as_view("recipients", deployment)
-    )
+        app.add_url_rule(path, view_func=view)
 
 
 def _choose_language() -> None:
@@ -100,9 +100,10 @@ def _choose_language() -> None:
 
 def _same_page(tag: str) -> str:
     """Return the address of this page in another language."""
-    if request.endpoint is None or request.routing_exception is not None:
+    rule = request.url_rule
+    if rule is None or "lang" not in rule.arguments:  # no page, or a file of no language
         return url_for("front", lang=tag)
-    return url_for(request.endpoint, lang=tag)
+    return url_for(rule.endpoint, lang=tag)
 
 
 def _error_page(error: HTTPException) -> Response | HTTPException:

@@ -9,6 +9,7 @@ from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import HiddenField, MultipleFileField, TextAreaField
 
+from intake.envelope.identity import ANSWERS_CHARACTERS
 from intake.errors import CodeMalformed
 from intake.online.refusal import Reason, Refusal
 from intake.online.sealing import Words
@@ -22,6 +23,7 @@ class AccountForm(FlaskForm):
     code = HiddenField()
     code_mac = HiddenField()
     account = TextAreaField()
+    reach = TextAreaField()
     attachments = MultipleFileField()
 
 
@@ -73,16 +75,32 @@ def judge(form: AccountForm, stamp: CodeStamp, *, account_characters: int, visit
     here any more: making the form has begun a visit in it.
 
     Raises:
-        Refusal: the token, the code or the length is wrong.
+        Refusal: the token, the code or a length is wrong, or a field is there twice.
     """
     if not form.validate():
         raise Refusal(Reason.WRONG_TOKEN if visited else Reason.NO_COOKIE)
+    if any(len(field.raw_data or ()) > 1 for field in form):
+        raise Refusal(Reason.MALFORMED)  # one of the two would be lost unsaid
     code = stamp.check(form.code.data or "", form.code_mac.data or "")
     if len(form.account.data or "") > account_characters:
         raise Refusal(Reason.ACCOUNT_TOO_LONG)
+    if len(reach(form)) > ANSWERS_CHARACTERS:
+        raise Refusal(Reason.REACH_TOO_LONG)
     return code
+
+
+def reach(form: AccountForm) -> str:
+    """Return how the witness can be reached; empty if that is white space and nothing else."""
+    said = form.reach.data or ""
+    return said if said.strip() else ""
 
 
 def words(form: AccountForm, repaired: tuple[str, ...], *, language: str) -> Words:
     """Return what was written, as it is to be sealed."""
-    return Words(language=language, account=form.account.data or "", repaired=repaired)
+    return Words(
+        language=language,
+        account=form.account.data or "",
+        reach=reach(form),
+        # It would stand in account.json, and tell its readers that something was said.
+        repaired=tuple(name for name in repaired if name != form.reach.name),
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Response, g, redirect, render_template, request, session, url_for
+from flask import Response, g, make_response, redirect, render_template, request, session, url_for
 from flask.views import MethodView
 from werkzeug.wrappers import Response as BaseResponse
 
 from intake.online.deployment import Deployment
+from intake.online.refusal import Refusal
 from intake.online.witness import languages
+from intake.online.witness.keys_now import KeysNow
 from intake.receipt.code import Code
 
 #: How long the receipt can be shown again, in seconds.
@@ -30,9 +32,20 @@ class FrontPage(MethodView):
 
     init_every_request = False
 
+    def __init__(self, keys: KeysNow) -> None:
+        """Invite to write while there are ``keys``."""
+        self._keys = keys
+
     def get(self) -> str:
-        """Show it."""
-        return render_template("front.html")
+        """Show it, and on a bad day that nothing can be taken."""
+        return render_template("front.html", refusal=self._refusal())
+
+    def _refusal(self) -> Refusal | None:
+        try:
+            self._keys.in_force()
+        except Refusal as refusal:
+            return refusal
+        return None
 
 
 class ReceiptPage(MethodView):
@@ -65,14 +78,17 @@ class KeysPage(MethodView):
 
     init_every_request = False
 
-    def __init__(self, deployment: Deployment) -> None:
-        """Show the keys of ``deployment``."""
-        self._deployment = deployment
+    def __init__(self, keys: KeysNow) -> None:
+        """Show ``keys``."""
+        self._keys = keys
 
     def get(self) -> str:
-        """Show version, epoch and its last day."""
-        in_force = self._deployment.keys.on(self._deployment.today())
-        return render_template("keys.html", in_force=in_force)
+        """Show the words to compare, version, epoch and its last day.
+
+        Raises:
+            Refusal: nothing is in force.
+        """
+        return render_template("keys.html", in_force=self._keys.in_force())
 
 
 class ManifestFile(MethodView):
@@ -80,13 +96,18 @@ class ManifestFile(MethodView):
 
     init_every_request = False
 
-    def __init__(self, deployment: Deployment) -> None:
-        """Serve the manifest of ``deployment``."""
+    def __init__(self, deployment: Deployment, keys: KeysNow) -> None:
+        """Serve the manifest of ``deployment`` that stands behind ``keys``."""
         self._deployment = deployment
+        self._keys = keys
 
     def get(self) -> Response:
-        """Send the file that the server believes."""
-        self._deployment.keys.manifest(self._deployment.today())
+        """Send the file that the server believes.
+
+        Raises:
+            Refusal: it believes none.
+        """
+        self._keys.manifest()
         return Response(
             self._deployment.settings.manifest.read_bytes(), mimetype="application/json"
         )
@@ -97,15 +118,25 @@ class RecipientsFile(MethodView):
 
     init_every_request = False
 
-    def __init__(self, deployment: Deployment) -> None:
-        """Serve the recipients of ``deployment``."""
-        self._deployment = deployment
+    def __init__(self, keys: KeysNow) -> None:
+        """Serve the recipients among ``keys``."""
+        self._keys = keys
 
     def get(self) -> Response:
-        """Send one recipient a line."""
-        in_force = self._deployment.keys.on(self._deployment.today())
+        """Send one recipient a line; custodians are none, they open no account.
+
+        Raises:
+            Refusal: nothing is in force.
+        """
+        in_force = self._keys.in_force()
         lines = [f"# {in_force.epoch.id}", *(str(recipient) for recipient in in_force.reviewers)]
         return Response("\n".join(lines) + "\n", mimetype="text/plain")
+
+
+def not_now(refusal: Refusal) -> Response:
+    """Say that nothing can be taken now, with no form to write in."""
+    page = render_template("not_now.html", refusal=refusal)
+    return make_response(page, refusal.reason.status)
 
 
 class LeavePage(MethodView):

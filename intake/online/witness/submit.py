@@ -13,22 +13,17 @@ from flask_wtf.csrf import generate_csrf
 from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Response as BaseResponse
 
-from intake.errors import (
-    DocumentMalformed,
-    ManifestRefused,
-    NoEpochInForce,
-    StoreUnavailable,
-    TooManyMessages,
-)
+from intake.envelope.identity import ANSWERS_CHARACTERS
+from intake.errors import StoreUnavailable, TooManyMessages
 from intake.online.deployment import Deployment
-from intake.online.keys_in_force import InForce
 from intake.online.receiving import ArrivingForm, Body
 from intake.online.refusal import Reason, Refusal
 from intake.online.sealing import Sealing, Taken, sealing
 from intake.online.socket_body import body_reader
 from intake.online.witness.answers import answer_then_drain
-from intake.online.witness.forms import AccountForm, CodeStamp, bind, judge, words
+from intake.online.witness.forms import AccountForm, CodeStamp, bind, judge, reach, words
 from intake.online.witness.guards import refuse_foreign_posts
+from intake.online.witness.keys_now import KeysNow
 from intake.online.witness.pages import RECEIPT_SECONDS
 from intake.receipt.code import Code
 
@@ -46,19 +41,22 @@ class SubmitPage(MethodView):
 
     init_every_request = False
 
-    def __init__(self, deployment: Deployment) -> None:
-        """Take submissions for ``deployment``."""
+    def __init__(self, deployment: Deployment, keys: KeysNow) -> None:
+        """Take submissions for ``deployment``, sealed to the ``keys`` of the moment."""
         self._deployment = deployment
+        self._keys = keys
         self._limits = deployment.settings.limits
         self._stamp = CodeStamp(deployment.server_keys.code_mac)
 
-    def get(self) -> str | tuple[str, int]:
-        """Show an empty form, or say that nothing can be taken now."""
-        try:
-            self._in_force()
-        except Refusal as refusal:
-            return self._form_page("", Code.generate(), refusal), refusal.reason.status
-        return self._form_page("", Code.generate(), None)
+    def get(self) -> str:
+        """Show an empty form.
+
+        Raises:
+            Refusal: nothing can be taken now; nobody shall write an account in vain.
+        """
+        custodians = self._keys.in_force().custodians
+        form, _ = bind([])
+        return self._form_page(form, Code.generate(), None, asks_reach=bool(custodians))
 
     def post(self) -> BaseResponse:
         """Take a submission and go on to its receipt, or show the form again and say why not."""
@@ -67,7 +65,8 @@ class SubmitPage(MethodView):
         try:
             refuse_foreign_posts(request)
             boundary, length = self._announced()
-            body = Body(body_reader(request.environ), length)
+            seconds = 3600 * self._limits.upload_hours
+            body = Body(body_reader(request.environ), length, seconds=seconds)
             form = ArrivingForm(body, boundary, fields_size=self._fields_size())
             taken, code = self._take(form, length)
         except Refusal as refusal:
@@ -114,7 +113,11 @@ class SubmitPage(MethodView):
         )
         if length > self._limits.submission + self._fields_size():
             raise Refusal(Reason.TOO_LARGE)
-        with sealing(self._deployment.store, self._in_force()) as submission:
+        in_force = self._keys.in_force()
+        if reach(form) and not in_force.custodians:
+            raise Refusal(Reason.NOBODY_TO_TELL)
+        hours = self._limits.upload_hours
+        with sealing(self._deployment.store, in_force, upload_hours=hours) as submission:
             count = self._attach_all(arriving, submission, length)
             if not count and not (form.account.data or "").strip():
                 raise Refusal(Reason.EMPTY)
@@ -140,13 +143,6 @@ class SubmitPage(MethodView):
             room -= submission.attach(file, room=room)
         return count
 
-    def _in_force(self) -> InForce:
-        try:
-            return self._deployment.keys.on(self._deployment.today())
-        except (ManifestRefused, DocumentMalformed, NoEpochInForce) as error:
-            _LOG.error("no account is taken: %s", error)  # a sentence of ours
-            raise Refusal(Reason.NO_KEYS) from error
-
     def _refused(
         self, refusal: Refusal, arriving: ArrivingForm | None, body: Body | None
     ) -> Response:
@@ -154,14 +150,29 @@ class SubmitPage(MethodView):
         form, _ = bind([] if arriving is None else arriving.fields)
         spent = refusal.reason is Reason.TOO_MANY_MESSAGES
         code = Code.generate() if spent else self._code_for(form)
-        page = self._form_page(form.account.data or "", code, refusal)
+        page = self._form_page(form, code, refusal, asks_reach=self._asks_reach())
         response = make_response(page, refusal.reason.status)
         return response if body is None else answer_then_drain(response, body)
 
-    def _form_page(self, account: str, code: Code, refusal: Refusal | None) -> str:
+    def _asks_reach(self) -> bool:
+        """Return whether there is anybody to give it to."""
+        try:
+            return bool(self._keys.in_force().custodians)
+        except Exception:  # noqa: BLE001
+            # Whatever it is: a page that gives words back must not fail for it.
+            return False
+
+    def _form_page(
+        self, form: AccountForm, code: Code, refusal: Refusal | None, *, asks_reach: bool
+    ) -> str:
         return render_template(
             "submit.html",
-            account=account,
+            account=form.account.data,
+            reach=form.reach.data,
+            # What was typed there comes back also where nobody is asked for it any more.
+            shows_reach=asks_reach or bool(reach(form)),
+            asks_reach=asks_reach,
+            reach_characters=ANSWERS_CHARACTERS,
             code=code.reveal(),
             code_mac=self._stamp.mark(code),
             csrf_token=generate_csrf(),

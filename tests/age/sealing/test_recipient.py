@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from intake.age import bech32
 from intake.age.opening.hybrid import HybridIdentity
@@ -95,6 +96,62 @@ def test_what_is_no_recipient(text: str) -> None:
 def test_nothing_is_sealed_to_a_key_of_low_order(public_key: bytes) -> None:
     with pytest.raises(KeyMalformed):
         seal_bytes(b"", [X25519Recipient(public_key)])
+
+
+P = 2**255 - 19
+#: Where a point of low order may be hiding: at the edges of the field, and at the two of order
+#: eight that https://cr.yp.to/ecdh.html#validate publishes.
+ORDER_EIGHT = (
+    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+)
+SUSPECTS = {
+    *range(40),
+    *(P + n for n in range(-40, 19)),
+    *(
+        int.from_bytes(bytes.fromhex(point), "little") + n
+        for point in ORDER_EIGHT
+        for n in (-1, 0, 1)
+    ),
+}
+TOP_BIT = 2**255
+
+
+def exchange_is_worthless(share: bytes) -> bool:
+    """Ask the library, which refuses a shared secret of zeros (RFC 7748, section 6.1)."""
+    try:
+        X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(share))
+    except ValueError:
+        return True
+    return False
+
+
+def hybrid_with(share: bytes) -> HybridRecipient:
+    return HybridRecipient(HYBRID.public_key[:-32] + share)
+
+
+@pytest.mark.parametrize("top", [0, TOP_BIT], ids=["plain", "top bit set"])
+def test_exactly_the_shares_that_the_library_calls_worthless_are_refused(top: int) -> None:
+    refused = 0
+    for number in sorted(SUSPECTS):
+        share = (number + top).to_bytes(32, "little")
+        if exchange_is_worthless(share):
+            refused += 1
+            with pytest.raises(KeyMalformed, match="worthless"):
+                hybrid_with(share)
+            with pytest.raises(KeyMalformed, match="worthless"):
+                parse_recipient(bech32.encode("age1pq", HYBRID.public_key[:-32] + share))
+        else:
+            seal_bytes(b"", [hybrid_with(share)])
+    # 0, 1, p-1, p, p+1 and the two of order eight.
+    assert refused == 7
+
+
+def test_honest_shares_are_never_refused() -> None:
+    for _ in range(500):
+        share = X25519PrivateKey.generate().public_key().public_bytes_raw()
+        assert not exchange_is_worthless(share)
+        hybrid_with(share)
 
 
 @pytest.mark.parametrize("size", [0, 15, 17, 32])

@@ -1,0 +1,360 @@
+"""``intake-review keys`` and ``rekey``: the keys in a vault, made, shown, destroyed and renewed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from intake.age.opening.hybrid import HybridIdentity
+from intake.command_line import json_option, print_json, progress_bar, yes_option
+from intake.durable import write_file
+from intake.errors import ManifestRefused, NotInVault, VaultUnusable
+from intake.manifest.calendar import EpochLength, Period, length_of, period_named, periods_from
+from intake.manifest.fingerprint import recipients_fingerprint
+from intake.manifest.model import Epoch, Recipient, Role
+from intake.offline import passphrase, trust
+from intake.offline.key_ring import KeyRing
+from intake.offline.recipients_file import serialise_recipients
+from intake.offline.rekeying import rekey as rekey_vault
+from intake.offline.rekeying import total_size
+from intake.offline.review_options import Options
+from intake.offline.vault import Vault
+
+_A_DAY = dt.timedelta(days=1)
+
+_role_option = click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    default=Role.REVIEWERS.value,
+    show_default=True,
+    help="What the keys open: accounts, or the answers that identify a witness.",
+)
+
+
+@click.group()
+def keys() -> None:
+    """Make, show and destroy the keys of epochs."""
+
+
+# --- made ------------------------------------------------------------------------------------
+
+
+def _first_day(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> dt.date | None:
+    if value is None:
+        return None
+    try:
+        return dt.date.fromisoformat(value if value.count("-") > 1 else f"{value}-01")
+    except ValueError:
+        raise click.BadParameter("write a day or a month: 2026-12-01 or 2026-12") from None
+
+
+@keys.command("new")
+@click.option(
+    "--from",
+    "begin",
+    callback=_first_day,
+    metavar="DATE",
+    help="Any date in the first epoch: 2026-12-01 or 2026-12. Without it they follow the last "
+    "epoch that the vault has keys for.",
+)
+@click.option("--count", type=click.IntRange(1, 400), default=1, show_default=True)
+@click.option(
+    "--epoch-length",
+    type=click.Choice([length.value for length in EpochLength]),
+    help="Without it, the manifest's; a month where the vault knows none.",
+)
+@_role_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("recipients.json"),
+    show_default=True,
+    help="Where to write the public file for the admins.",
+)
+@click.pass_obj
+def keys_new(
+    options: Options,
+    begin: dt.date | None,
+    count: int,
+    epoch_length: str | None,
+    role: str,
+    out: Path,
+) -> None:
+    """Make identities for the coming epochs, and a public file with their recipients.
+
+    The identities stay in the vault. Carry the file to the admins: 'intake-keys add-recipients'.
+    """
+    # Said before the keys are made: keys whose recipients nobody has serve nobody.
+    _check_writable(out)
+    vault = options.unlock()
+    length = _length(vault) if epoch_length is None else EpochLength(epoch_length)
+    with vault.exclusive():
+        periods = periods_from(begin or _end_of_last(vault.keys, Role(role)), count, length)
+        vault.add_epochs({period.id: HybridIdentity.generate() for period in periods}, Role(role))
+    fingerprint = _write_recipients(vault, Role(role), [period.id for period in periods], out)
+    click.echo(
+        f"Made keys for {len(periods)} epochs, {periods[0].id} to {periods[-1].id}. "
+        f"Bring {out} to the admins."
+    )
+    _say_fingerprint(fingerprint)
+
+
+def _length(vault: Vault) -> EpochLength:
+    """Return how long an epoch is unless one is told: as the manifest says, or as they were."""
+    manifest = trust.load(vault.folder).manifest
+    if manifest is not None:
+        return manifest.epoch_length
+    last = _last(vault.keys, *Role)
+    return (None if last is None else length_of(last)) or EpochLength.MONTH
+
+
+def _end_of_last(ring: KeyRing, role: Role) -> dt.date:
+    last = _last(ring, role)
+    if last is None:
+        raise VaultUnusable(
+            "The vault has no keys that new ones could follow; say from when: --from 2026-12."
+        )
+    return last.ends
+
+
+def _last(ring: KeyRing, *roles: Role) -> Period | None:
+    """Return the last epoch that there are, or were, keys for."""
+    names = {*ring.destroyed, *(epoch for role in roles for epoch in ring.of(role))}
+    periods = [period for name in names if (period := _period(name))]
+    return max(periods, key=lambda period: period.ends, default=None)
+
+
+def _period(epoch: str) -> Period | None:
+    try:
+        return period_named(epoch)
+    except ManifestRefused:
+        return None
+
+
+def _check_writable(out: Path) -> None:
+    if not os.access(out.parent, os.W_OK) or out.is_dir():
+        raise VaultUnusable(f"{out} cannot be written; name another file with --out.")
+
+
+def _write_recipients(vault: Vault, role: Role, epochs: Collection[str], out: Path) -> str:
+    """Write the public file of these epochs; return its fingerprint."""
+    identities = vault.keys.of(role)
+    periods = sorted(map(period_named, epochs), key=lambda period: period.begins)
+    data = serialise_recipients(
+        tuple(
+            Epoch(
+                period.id,
+                period.begins,
+                period.ends,
+                (Recipient(vault.name, role, str(identities[period.id].recipient())),),
+            )
+            for period in periods
+        )
+    )
+    write_file(out, data, mode=0o644)
+    return recipients_fingerprint(data)
+
+
+def _say_fingerprint(words: str) -> None:
+    click.echo(f"Its fingerprint, which they must read out to you: {words}")
+
+
+# --- shown -----------------------------------------------------------------------------------
+
+
+@keys.command("show")
+@json_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write the public file for the admins again, with all keys at hand.",
+)
+@_role_option
+@click.pass_obj
+def keys_show(options: Options, as_json: bool, out: Path | None, role: str) -> None:
+    """List the epochs that the vault has keys for, and the deployment that it belongs to."""
+    if out is not None:
+        _check_writable(out)
+    vault = options.unlock()
+    if out is not None:
+        _write_again(vault, Role(role), out)
+        return
+    belief, rows = trust.load(vault.folder), _rows(vault)
+    version = None if belief.manifest is None else belief.manifest.version
+    if as_json:
+        print_json(
+            {"root": belief.fingerprint, "manifest_version": version}
+            | {"epochs": [asdict(row) for row in rows], "rekey_unfinished": bool(vault.keys.older)}
+        )
+        return
+    click.echo(f"Root: {belief.fingerprint or 'not known yet; an import brings it'}")
+    click.echo(f"Manifest: {'not known yet' if version is None else f'version {version}'}")
+    for row in rows:
+        click.echo(row.line())
+    if vault.keys.older:
+        click.echo("A rekey was interrupted; 'intake-review rekey' finishes it.")
+
+
+def _write_again(vault: Vault, role: Role, out: Path) -> None:
+    epochs = vault.keys.of(role)
+    if not epochs:
+        raise NotInVault(f"The vault has no keys of {role.value}; 'keys new' makes some.")
+    fingerprint = _write_recipients(vault, role, epochs, out)
+    click.echo(f"Wrote the recipients of {len(epochs)} epochs. Bring {out} to the admins.")
+    _say_fingerprint(fingerprint)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One epoch as it is shown; days as in the manifest: ``ends`` is the one after its last."""
+
+    epoch: str
+    begins: str | None
+    ends: str | None
+    roles: list[str]
+    state: str
+
+    def line(self) -> str:
+        """Return it as a person reads it."""
+        roles = ", ".join(self.roles)
+        return (
+            f"{self.epoch:10}  {_days(self.epoch):24}  {roles:21}  {_STATES[self.state]}".rstrip()
+        )
+
+
+_STATES = {
+    "open": "",
+    "closed": "closed, and all of it is here: its key can be destroyed",
+    "destroyed": "key destroyed",
+}
+
+
+def _rows(vault: Vault) -> list[_Row]:
+    """Return the epochs that the vault has or had keys for, oldest first."""
+    ring, closed = vault.keys, vault.closed_epochs()
+    rows = []
+    for epoch in {*ring.epochs, *ring.custodians, *ring.destroyed}:
+        period = _period(epoch)
+        begins, ends = (str(period.begins), str(period.ends)) if period else (None, None)
+        roles = [role.value for role in Role if epoch in ring.of(role)]
+        state = "closed" if epoch in closed else "open"
+        if epoch in ring.destroyed:
+            state = "destroyed"
+        rows.append(_Row(epoch, begins, ends, roles, state))
+    return sorted(rows, key=lambda row: (row.begins or "", row.epoch))
+
+
+def _days(epoch: str) -> str:
+    """Return an epoch's first and last day."""
+    period = _period(epoch)
+    return "" if period is None else f"{period.begins} to {period.ends - _A_DAY}"
+
+
+@keys.command("reveal")
+@click.argument("epoch")
+@_role_option
+@yes_option
+@click.pass_obj
+def keys_reveal(options: Options, epoch: str, role: str, yes: bool) -> None:
+    """Print the identity of EPOCH, so that plain 'age' opens its accounts if all else fails."""
+    vault = options.unlock()
+    ring = vault.keys
+    identity = ring.of(Role(role)).get(epoch)
+    if identity is None:
+        if epoch in ring.destroyed:
+            raise NotInVault(f"The key of the epoch {epoch} was destroyed; nobody has it any more.")
+        known = ", ".join(ring.of(Role(role))) or "none"
+        raise NotInVault(f"The vault has no key for the epoch {epoch}; it has: {known}.")
+    click.echo(
+        "Warning: whoever sees the next line opens every account of this epoch. "
+        "It stays in this terminal's history.",
+        err=True,
+    )
+    if not yes:
+        click.confirm("Print it?", abort=True, err=True)
+    click.echo(identity.encode())
+
+
+# --- destroyed and renewed -------------------------------------------------------------------
+
+
+@keys.command("destroy")
+@click.argument("epoch")
+@yes_option
+@click.pass_obj
+def keys_destroy(options: Options, epoch: str, yes: bool) -> None:
+    """Destroy the key of EPOCH, once it is closed and all of it is in this vault.
+
+    From then on nothing that was sealed in it opens on the server, on a stick or in a backup of
+    them. What is in the vault opens as before.
+    """
+    vault = options.unlock()
+    if epoch in vault.keys.destroyed:
+        click.echo(f"The key of the epoch {epoch} is gone already.")
+        return
+    vault.check_destroyable(epoch)
+    _say_what_is_lost(vault, epoch)
+    if not yes:
+        click.confirm("Destroy it?", abort=True, err=True)
+    with vault.exclusive():
+        vault.destroy_epoch(epoch)
+    click.echo(f"Destroyed the key of the epoch {epoch}.")
+    click.echo(
+        "The old key file was overwritten. Where the disk is flash (SSD, stick, card) or its file "
+        "system copies on write, old blocks can stay all the same: only a disk that is encrypted "
+        "as a whole keeps them shut. Backups of the vault's identities.age still hold the key: "
+        "destroy them too."
+    )
+
+
+def _say_what_is_lost(vault: Vault, epoch: str) -> None:
+    entries = [entry.id for entry in vault.entries().values() if entry.epoch == epoch]
+    foreign = sum(not vault.is_ours(name) for name in entries)
+    click.echo(
+        f"The epoch {epoch} ({_days(epoch)}) is closed, and {len(entries)} accounts of it are in "
+        "this vault. They open with its passphrase as before. Without this key nothing of the "
+        "epoch opens anywhere else, ever: on the server, on sticks, in backups of them."
+    )
+    if foreign:
+        click.echo(f"{foreign} of them are sealed to a quorum and open with its shares.")
+    click.echo(
+        "The bundle that closed it belongs to the root with this fingerprint; make sure that the "
+        f"admins read out the same words: {trust.load(vault.folder).fingerprint}"
+    )
+
+
+@click.command()
+@click.option("--new-passphrase", is_flag=True, help="Ask for a new passphrase as well.")
+@click.option(
+    "--new-passphrase-file",
+    metavar="FILE",
+    help="Read a new passphrase from this file instead of asking.",
+)
+@click.pass_obj
+def rekey(options: Options, new_passphrase: bool, new_passphrase_file: str | None) -> None:
+    """Renew the vault's own key, and its passphrase if you like. Safe to repeat if interrupted.
+
+    Every submission is wrapped to the new key by its header alone; its payload stays as it was
+    received.
+    """
+    vault = options.unlock()
+    secret = None
+    if new_passphrase or new_passphrase_file is not None:
+        what = "the vault from now on"
+        secret = passphrase.obtain(new_passphrase_file, what=what, confirm=True)
+    with progress_bar(total_size(vault), "Renewing") as advance:
+        report = rekey_vault(vault, advance, secret)
+    click.echo(f"Wrapped {report.rewrapped} files to a new vault key.")
+    if report.left:
+        click.echo(f"{report.left} were never wrapped to the vault's key, and stay as they are.")
+    click.echo(
+        "Copies of the vault made before still open with the old key and the old passphrase: "
+        "destroy them."
+    )

@@ -1,0 +1,104 @@
+"""What is wrong with a deployment, each finding with what mends it: ``intake doctor``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from intake.errors import IntakeError
+from intake.online.keys_in_force import KeysInForce
+from intake.online.server_keys import ServerKeys
+from intake.online.settings import GIB, Settings
+from intake.online.status import problems_with_keys
+from intake.online.store.submissions import Store
+
+_SWAPS = Path("/proc/swaps")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was looked at, and what is wrong with it (nothing, if it is well)."""
+
+    what: str
+    problems: tuple[str, ...]
+
+
+def examine(
+    settings: Settings, keys: KeysInForce, today: dt.date, *, swaps: Path = _SWAPS
+) -> Iterator[Finding]:
+    """Yield a finding for each check, in the order in which they matter."""
+    checks: tuple[tuple[str, Callable[[], list[str]]], ...] = (
+        ("keys", lambda: problems_with_keys(settings, keys, today)),
+        ("store", lambda: _store(settings)),
+        ("disk", lambda: _disk(settings)),
+        ("state folder", lambda: _state(settings.state)),
+        ("swap", lambda: _swap(swaps)),
+    )
+    for what, check in checks:
+        try:
+            problems = check()
+        except IntakeError as error:
+            problems = [str(error)]
+        yield Finding(what, tuple(problems))
+
+
+def _open(settings: Settings) -> Store:
+    return Store.open(database=settings.database, blobs=settings.blobs)
+
+
+def _store(settings: Settings) -> list[str]:
+    store = _open(settings)
+    lost = [s.id.hex() for s in store.submissions() if not store.holds_blob(s.id)]
+    if not lost:
+        return []
+    sentence = (
+        f"{len(lost)} submissions have lost their files ({lost[0]} and on): restore the folder "
+        f"{settings.blobs} from wherever it was moved to."
+    )
+    return [sentence]
+
+
+def _disk(settings: Settings) -> list[str]:
+    free, limits = _open(settings).free_bytes(), settings.limits
+    if free >= limits.disk_reserve + limits.submission:
+        return []
+    sentence = (
+        f"Only {free / GIB:.1f} GiB are free: large files are refused. Run 'intake export DIR', "
+        f"and make room on the disk of {settings.state}."
+    )
+    return [sentence]
+
+
+def _state(folder: Path) -> list[str]:
+    ServerKeys.load(folder)
+    mode = folder.stat().st_mode
+    if not mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return []
+    return [f"Others on this machine can look into {folder}: chmod 700 {folder}"]
+
+
+def _swap(swaps: Path) -> list[str]:
+    try:
+        devices = swaps.read_text(encoding="ascii", errors="replace").splitlines()[1:]
+    except OSError:
+        return []
+    plain = [line.split()[0] for line in devices if line and not _encrypted(line.split()[0])]
+    if not plain:
+        return []
+    sentence = (
+        f"Memory may be written to {', '.join(plain)} in the clear, and with it what witnesses "
+        "type: swapoff -a, or encrypt it."
+    )
+    return [sentence]
+
+
+def _encrypted(device: str) -> bool:
+    """Return whether a swap device is one of dm-crypt's, or memory itself (zram)."""
+    name = Path(device).resolve().name
+    uuid = Path("/sys/block") / name / "dm" / "uuid"
+    if name.startswith("zram"):
+        return True
+    return uuid.exists() and uuid.read_text(encoding="ascii").startswith("CRYPT-")

@@ -1,0 +1,173 @@
+"""What an admin has to know of a server: what it holds, which keys are in force, what is wrong.
+
+:func:`problems_with_keys` names the cause of each problem and the command that mends it; status,
+doctor and the pages' refusals all speak of the same.
+"""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+from dataclasses import asdict, dataclass
+
+from intake.errors import IntakeError, ManifestRefused, NothingInForce
+from intake.manifest.model import Manifest
+from intake.manifest.outlook import Exposure, exposures
+from intake.online.high_water import JUMP_DAYS
+from intake.online.keys_in_force import InForce, KeysInForce
+from intake.online.settings import Settings
+from intake.online.signing_key import load_signing_key
+from intake.online.store.submissions import Store
+
+
+@dataclass(frozen=True)
+class Revoked:
+    """An epoch or a person that is revoked, and how many recipients that are."""
+
+    name: str
+    recipients: int
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """Accounts that somebody revoked can open, and how many of them are still here."""
+
+    epoch: str
+    manifest_version: int
+    names: tuple[str, ...]
+    still_here: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """One look at a deployment; what cannot be known is ``None`` and stands in ``problems``."""
+
+    submissions: int | None
+    unacknowledged: int | None
+    replies: int
+    epoch: str | None
+    epoch_ends: str | None
+    manifest_version: int | None
+    covered_until: str | None
+    revocations: tuple[Revoked, ...]
+    exposed: tuple[Exposed, ...]
+    problems: tuple[str, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as JSON's objects."""
+        return asdict(self)
+
+
+def look(settings: Settings, keys: KeysInForce, today: dt.date) -> Status:
+    """Return the status of a deployment, also where its store does not answer."""
+    problems = problems_with_keys(settings, keys, today)
+    in_force, history = _in_force(keys, today), _history(keys)
+    held: collections.Counter[tuple[str, int]] = collections.Counter()
+    try:
+        store = Store.open(database=settings.database, blobs=settings.blobs)
+        held.update((s.epoch, s.manifest_version) for s in store.submissions())
+        count: int | None = held.total()
+    except IntakeError as error:
+        problems.append(str(error))
+        count = None
+    return Status(
+        submissions=count,
+        # Nothing is acknowledged yet: the courier's way back comes with the replies.
+        unacknowledged=count,
+        replies=0,
+        epoch=None if in_force is None else in_force.epoch.id,
+        epoch_ends=None if in_force is None else in_force.epoch.ends.isoformat(),
+        manifest_version=history[-1].version if history else None,
+        covered_until=None if in_force is None else in_force.covered_until.isoformat(),
+        revocations=_revoked(history),
+        exposed=tuple(_with_count(e, held) for e in exposures(history, today, held)),
+        problems=tuple(problems),
+    )
+
+
+def problems_with_keys(settings: Settings, keys: KeysInForce, today: dt.date) -> list[str]:
+    """Return everything that is wrong, or soon will be, with keys and clock."""
+    problems = []
+    try:
+        warning = keys.look(today).warning(today)
+        problems += [warning] if warning else []
+    except NothingInForce as error:
+        problems.append(f"No account is taken now. {error}")
+    problems += _problems_with_the_signing_key(settings, keys)
+    problems += _problems_with_the_clock(keys, today)
+    return problems
+
+
+def _problems_with_the_signing_key(settings: Settings, keys: KeysInForce) -> list[str]:
+    history = _history(keys)
+    if not history:
+        return []
+    named = history[-1].server
+    try:
+        ours = load_signing_key(settings.state).public().key
+    except IntakeError as error:
+        return [str(error)]
+    if named == ours:
+        return []
+    how = "names no server key" if named is None else "names another server's key"
+    sentence = (
+        f"The manifest {how}, so the vaults cannot know our bundles and no epoch can be closed: "
+        "run 'intake keys server FILE' here, and 'intake-keys add-server FILE' with the admins."
+    )
+    return [sentence]
+
+
+def _problems_with_the_clock(keys: KeysInForce, today: dt.date) -> list[str]:
+    try:
+        record = keys.record()
+    except ManifestRefused:
+        return []  # said already: nothing is in force then
+    jump = record.jump
+    if dt.date.min < record.seen.day < today - JUMP_DAYS * dt.timedelta(days=1):
+        jump = (record.seen.day, today)  # no day is seen while nothing is in force
+    if jump is None:
+        return []
+    before, after = jump
+    sentence = (
+        f"The clock went from {before} to {after} at once: the server was off, or had no keys, or "
+        "the clock was set forward. See that it is right now, and then run 'intake keys reset-day'."
+    )
+    return [sentence]
+
+
+def _in_force(keys: KeysInForce, today: dt.date) -> InForce | None:
+    try:
+        return keys.look(today)
+    except NothingInForce:
+        return None
+
+
+def _history(keys: KeysInForce) -> tuple[Manifest, ...]:
+    try:
+        return keys.history()
+    except NothingInForce:
+        return ()
+
+
+def _revoked(history: tuple[Manifest, ...]) -> tuple[Revoked, ...]:
+    """Return what is revoked: epochs by their ids, recipients by whose they are."""
+    if not history:
+        return ()
+    named = [(e.id, r) for m in history for e in m.epochs for r in e.recipients]
+    owners = {r.recipient: r.name for _, r in named}
+    recipients: dict[str, set[str]] = {}
+    for name in history[-1].revocations:
+        if name in owners:
+            recipients.setdefault(owners[name], set()).add(name)
+        else:
+            recipients[name] = {r.recipient for epoch, r in named if epoch == name}
+    return tuple(Revoked(name, len(found)) for name, found in recipients.items())
+
+
+def _with_count(exposure: Exposure, held: collections.Counter[tuple[str, int]]) -> Exposed:
+    return Exposed(
+        exposure.epoch,
+        exposure.version,
+        exposure.names,
+        held[exposure.epoch, exposure.version],
+    )

@@ -1,0 +1,240 @@
+"""A vault's commands killed at every step: it is the old vault or the new one. Threats 5 and 22.
+
+A child process does the work and kills itself, with SIGKILL and no warning, right before or right
+after its n-th system call that changes the disk. Whatever n is: the passphrase unlocks the vault,
+every account in it opens, every other command works, and the same command run again ends the work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from intake.age.opening.hybrid import HybridIdentity
+from intake.age.opening.open import open_bytes
+from intake.age.opening.passphrase import PassphraseIdentity
+from intake.envelope.identity import seal_identity
+from intake.errors import AgeError, IntakeError, WrongPassphrase
+from intake.manifest.model import Role
+from intake.offline.identity_answers import read_answers
+from intake.offline.inbox import import_bundle
+from intake.offline.rekeying import rekey
+from intake.offline.vault import Vault
+from intake.secret import Secret
+from tests.support.manifests import root
+from tests.support.submissions import EPOCH, Stick, seal
+from tests.support.vaults import PASSPHRASE, SERVER, WORK_FACTOR, history_of, make_vault
+
+#: Every function through which these commands change the disk.
+CHANGES = ("open", "write", "pwrite", "fsync", "mkdir", "rename", "unlink", "close")
+BOTH = pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+ACCOUNTS = {"one", "two"}
+ANSWERS = {"reach": "ask for the midwife"}
+
+
+def die_at(step: int, work: Callable[[], object], *, after: bool) -> bool:
+    """Do ``work`` in a child that dies at its step ``step``; return whether it came to that."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            _arm(step, after=after)
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    _, ended = os.waitpid(pid, 0)
+    killed = os.WIFSIGNALED(ended)
+    assert killed or os.WEXITSTATUS(ended) == 0, "the child failed in another way"
+    return killed
+
+
+def _arm(step: int, *, after: bool) -> None:
+    left = [step]
+
+    def tick() -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def dying(function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if not after:
+                tick()
+            result = function(*args, **kwargs)
+            if after:
+                tick()
+            return result
+
+        return wrapper
+
+    for name in CHANGES:
+        setattr(os, name, dying(getattr(os, name)))
+
+
+def every_death(
+    tmp_path: Path, template: Path, work: Callable[[Path], object], *, after: bool, least: int
+) -> Iterator[Path]:
+    """Give a folder for each step at which ``work`` was killed in a copy of ``template``."""
+    killed, step = True, 0
+    while killed:
+        step += 1
+        assert step < 300, "the work never came to its end"
+        folder = tmp_path / str(step)
+        shutil.copytree(template, folder)
+        killed = die_at(step, lambda folder=folder: work(folder), after=after)  # type: ignore[misc]
+        yield folder
+    assert step > least, "hardly any step was tried"
+
+
+def unlocked(folder: Path, *passphrases: Secret) -> Vault:
+    """Unlock with whichever passphrase is in force."""
+    for passphrase in passphrases or (PASSPHRASE,):
+        with contextlib.suppress(WrongPassphrase):
+            return Vault.unlock(folder, passphrase)
+    raise AssertionError("nothing unlocks it")
+
+
+def accounts(vault: Vault) -> set[str]:
+    found = set()
+    for name in vault.ids():
+        with vault.envelope(name) as envelope:
+            found.add(envelope.account_text())
+            if name in vault.entries():
+                assert read_answers(vault, name, envelope) == ANSWERS
+    return found
+
+
+def take(vault: Vault, stick: Stick) -> tuple[str, ...]:
+    report = import_bundle(vault, stick.folder, lambda _count: None)
+    assert report.refused == ()
+    return report.closed
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Vault:
+    """A custodian's vault, empty."""
+    vault = make_vault(tmp_path / "template")
+    with vault.exclusive():
+        vault.add_epochs({EPOCH: HybridIdentity.generate()}, Role.CUSTODIANS)
+    return vault
+
+
+def sealed(vault: Vault, account: str) -> bytes:
+    identity = seal_identity(ANSWERS, [vault.keys.custodians[EPOCH].recipient()])
+    return seal([vault.keys.epochs[EPOCH].recipient()], account, identity=identity)
+
+
+@pytest.fixture
+def stick(vault: Vault, tmp_path: Path) -> Stick:
+    """All of a closed epoch."""
+    stick = Stick.make(tmp_path / "stick", *(sealed(vault, a) for a in sorted(ACCOUNTS)))
+    stick.sign(SERVER, root(), history_of(vault))
+    stick.close(EPOCH)
+    return stick
+
+
+@BOTH
+@pytest.mark.parametrize("there", [False, True], ids=["new", "empty"])
+def test_init_leaves_a_vault_or_none(tmp_path: Path, *, there: bool, after: bool) -> None:
+    template = tmp_path / "template"
+    template.mkdir()
+    if there:
+        (template / "vault").mkdir()
+
+    def init(folder: Path) -> Vault:
+        return Vault.create(folder / "vault", "reviewer", PASSPHRASE, work_factor=WORK_FACTOR)
+
+    for folder in every_death(tmp_path, template, init, after=after, least=10):
+        made = folder / "vault"
+        if not made.exists() or not any(made.iterdir()):
+            init(folder)
+        assert unlocked(made).ids() == ()
+
+
+@BOTH
+def test_an_import_is_made_whole_by_the_next(
+    vault: Vault, stick: Stick, tmp_path: Path, *, after: bool
+) -> None:
+    def work(folder: Path) -> object:
+        return take(unlocked(folder), stick)
+
+    for folder in every_death(tmp_path, vault.folder, work, after=after, least=20):
+        found = unlocked(folder)
+        # Nothing is called whole that is not here, and nothing is here without its answers.
+        if found.closed_epochs():
+            assert set(found.ids()) == stick.ids()
+        assert accounts(found) <= ACCOUNTS
+        assert take(found, stick) == (EPOCH,)
+        assert accounts(found) == ACCOUNTS
+        assert {path.name for path in found.submissions_folder.iterdir()} == {
+            f"{name}{end}" for name in stick.ids() for end in (".age", ".identity.age")
+        }
+
+
+@BOTH
+def test_destroying_leaves_the_key_or_not(
+    vault: Vault, stick: Stick, tmp_path: Path, *, after: bool
+) -> None:
+    take(vault, stick)
+    destroyed = vault.keys.epochs[EPOCH].encode().encode()
+
+    def work(folder: Path) -> None:
+        found = unlocked(folder)
+        with found.exclusive():
+            found.destroy_epoch(EPOCH)
+
+    for folder in every_death(tmp_path, vault.folder, work, after=after, least=6):
+        found = unlocked(folder)
+        ring = found.keys
+        gone = EPOCH in ring.destroyed
+        assert gone is (EPOCH not in ring.epochs) is (EPOCH not in ring.custodians)
+        assert ring.vault == vault.keys.vault
+        assert accounts(found) == ACCOUNTS
+        if not gone:
+            work(folder)
+        assert found.keys.destroyed == (EPOCH,)
+        assert accounts(found) == ACCOUNTS
+        for path in found.folder.iterdir():
+            with contextlib.suppress(AgeError, IsADirectoryError):
+                text = open_bytes(path.read_bytes(), [PassphraseIdentity(PASSPHRASE)])
+                assert destroyed not in text
+
+
+@BOTH
+@pytest.mark.parametrize("passphrase", [None, Secret(b"another")], ids=["key", "passphrase too"])
+def test_rekeying_is_finished_by_running_it_again(
+    passphrase: Secret | None, vault: Vault, stick: Stick, tmp_path: Path, *, after: bool
+) -> None:
+    take(vault, stick)
+    later = Stick.make(tmp_path / "later", sealed(vault, "three"))
+    later.sign(SERVER, root(), history_of(vault))
+    either = tuple(secret for secret in (PASSPHRASE, passphrase) if secret)
+
+    def work(folder: Path) -> object:
+        return rekey(unlocked(folder, *either), lambda _count: None, passphrase)
+
+    for folder in every_death(tmp_path, vault.folder, work, after=after, least=40):
+        found = unlocked(folder, *either)
+        assert accounts(found) == ACCOUNTS
+        assert found.closed_epochs() == {EPOCH}
+        take(found, later)
+        assert accounts(found) == {*ACCOUNTS, "three"}
+        work(folder)
+        found = unlocked(folder, *either[-1:])
+        assert (found.keys.older, found.keys.epochs) == ((), vault.keys.epochs)
+        assert accounts(found) == {*ACCOUNTS, "three"}
+        assert len(found.entries()) == 3
+        assert [
+            path.name for path in folder.rglob("*") if path.suffix in {".partial", ".draft"}
+        ] == []
+        for path in folder.rglob("*.age"):
+            with pytest.raises(IntakeError):
+                open_bytes(path.read_bytes(), [vault.keys.vault])

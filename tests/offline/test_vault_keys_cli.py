@@ -1,0 +1,303 @@
+"""`intake-review keys` and `rekey` as processes of their own: what a reviewer types over a year."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from intake.age.opening.hybrid import HybridIdentity
+from intake.age.opening.keyfile import parse_identities
+from intake.age.sealing.hybrid import HybridRecipient
+from intake.envelope.identity import seal_identity
+from intake.manifest.calendar import EpochLength
+from intake.manifest.fingerprint import recipients_fingerprint, root_fingerprint
+from intake.manifest.model import Role
+from intake.manifest.payload import serialise_root
+from intake.offline.recipients_file import read_recipients
+from intake.offline.vault import Vault
+from tests.support.manifests import History, root
+from tests.support.submissions import ACCOUNT, EPOCH, Stick, seal
+from tests.support.vaults import PASSPHRASE, SERVER, Program, history_of, make_vault, review
+
+WORDS = root_fingerprint(serialise_root(root()))
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Vault:
+    return make_vault(tmp_path / "vault")
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    (tmp_path / "passphrase").write_bytes(PASSPHRASE.reveal())
+    return review(tmp_path / "vault", tmp_path / "passphrase")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "recipients.json"
+
+
+@pytest.fixture
+def stick(vault: Vault, tmp_path: Path) -> Stick:
+    """A closed epoch with one account."""
+    stick = Stick.make(tmp_path / "stick", seal([vault.keys.epochs[EPOCH].recipient()]))
+    stick.sign(SERVER, root(), history_of(vault))
+    stick.close(EPOCH)
+    return stick
+
+
+def ids(out: Path) -> list[str]:
+    return [epoch.id for epoch in read_recipients(out)]
+
+
+# --- new -------------------------------------------------------------------------------------
+
+
+def test_new_keys_follow_the_last(vault: Vault, program: Program, out: Path) -> None:
+    program.well("keys", "new", "--count", "2", "--out", out)
+    assert ids(out) == ["2026-12", "2027-01"]
+    program.well("keys", "new", "--out", out)
+    assert ids(out) == ["2027-02"]
+    assert list(vault.keys.epochs) == [EPOCH, "2026-12", "2027-01", "2027-02"]
+    with vault.exclusive():
+        for epoch in vault.keys.epochs:
+            vault.replace_keys(vault.keys.without(epoch))
+    program.well("keys", "new", "--out", out)
+    assert ids(out) == ["2027-03"]
+
+
+def test_without_any_keys_it_has_to_be_said_from_when(
+    tmp_path: Path, program: Program, out: Path
+) -> None:
+    Vault.create(tmp_path / "vault", "reviewer", PASSPHRASE, work_factor=10)
+    assert "--from" in program.fails("keys", "new", "--out", out)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("manifest", "options", "expected"),
+    [
+        (EpochLength.WEEK, (), "2026-W49"),
+        (EpochLength.DAY, (), "2026-12-01"),
+        (EpochLength.WEEK, ("--epoch-length", "month"), "2026-12"),
+        (None, (), "2026-12"),
+    ],
+)
+def test_an_epoch_is_as_long_as_the_manifest_says(
+    manifest: EpochLength | None,
+    options: tuple[str, ...],
+    expected: str,
+    vault: Vault,
+    program: Program,
+    out: Path,
+    stick: Stick,
+) -> None:
+    if manifest is not None:
+        changes = {"epochs": (), "server": SERVER.public().key, "epoch_length": manifest}
+        stick.sign(SERVER, root(), History().then(**changes))
+        program.well("import", stick.folder)
+    program.well("keys", "new", *options, "--out", out)
+    assert ids(out) == [expected]
+    assert expected in vault.keys.epochs
+
+
+def test_without_a_manifest_they_are_as_long_as_they_were(
+    tmp_path: Path, program: Program, out: Path
+) -> None:
+    make_vault(tmp_path / "vault", "2026-W49")
+    program.well("keys", "new", "--out", out)
+    assert ids(out) == ["2026-W50"]
+
+
+def test_custodians_have_keys_of_their_own(vault: Vault, program: Program, out: Path) -> None:
+    program.well("keys", "new", "--from", EPOCH, "--role", "custodians", "--out", out)
+    [epoch] = read_recipients(out)
+    assert epoch.recipients[0].role is Role.CUSTODIANS
+    recipient = HybridRecipient.parse(epoch.recipients[0].recipient)
+    assert vault.keys.custodians[EPOCH].recipient() == recipient
+    assert vault.keys.epochs[EPOCH].recipient() != recipient
+    for role, ring in (("custodians", vault.keys.custodians), ("reviewers", vault.keys.epochs)):
+        done = program("keys", "reveal", EPOCH, "--role", role, "--yes")
+        assert list(parse_identities(done.out)) == [ring[EPOCH]]
+
+
+def test_the_words_are_those_of_the_file(vault: Vault, program: Program, out: Path) -> None:
+    said = program.well("keys", "new", "--from", "2027-01", "--out", out).splitlines()
+    assert said == [
+        f"Made keys for 1 epochs, 2027-01 to 2027-01. Bring {out} to the admins.",
+        "Its fingerprint, which they must read out to you: "
+        + recipients_fingerprint(out.read_bytes()),
+    ]
+    assert "2027-01" in vault.keys.epochs
+
+
+KILLED = "import os, intake.offline.vault_keys_cli as c; c.write_file = lambda *a, **b: os._exit(9)"
+
+
+def test_killed_before_the_file_was_written_it_is_written_again(
+    vault: Vault, program: Program, out: Path
+) -> None:
+    killed = replace(program, before=KILLED)
+    assert killed("keys", "new", "--count", "2", "--out", out).status == 9
+    assert list(vault.keys.epochs) == [EPOCH, "2026-12", "2027-01"]
+    said = program.well("keys", "show", "--out", out)
+    assert recipients_fingerprint(out.read_bytes()) in said
+    assert ids(out) == [EPOCH, "2026-12", "2027-01"]
+    for epoch in read_recipients(out):
+        recipient = str(vault.keys.epochs[epoch.id].recipient())
+        assert epoch.recipients[0].recipient == recipient
+    sentence = program.fails("keys", "show", "--role", "custodians", "--out", out)
+    assert "custodians" in sentence
+
+
+# --- show ------------------------------------------------------------------------------------
+
+
+def test_show_lists_epochs_and_the_deployment(
+    vault: Vault, program: Program, stick: Stick, out: Path
+) -> None:
+    assert program.well("keys", "show").splitlines() == [
+        "Root: not known yet; an import brings it",
+        "Manifest: not known yet",
+        "2026-11     2026-11-01 to 2026-11-30  reviewers",
+    ]
+    program.well("import", stick.folder)
+    program.well("keys", "new", "--out", out)
+    program.well("keys", "new", "--from", "2026-12", "--role", "custodians", "--out", out)
+    assert program.well("keys", "show").splitlines() == [
+        f"Root: {WORDS}",
+        "Manifest: version 1",
+        "2026-11     2026-11-01 to 2026-11-30  reviewers              "
+        "closed, and all of it is here: its key can be destroyed",
+        "2026-12     2026-12-01 to 2026-12-31  reviewers, custodians",
+    ]
+    program.well("keys", "destroy", EPOCH, "--yes")
+    shown = json.loads(program.well("keys", "show", "--json"))
+    november = {"epoch": EPOCH, "begins": "2026-11-01", "ends": "2026-12-01"}
+    december = {"epoch": "2026-12", "begins": "2026-12-01", "ends": "2027-01-01"}
+    assert shown == {
+        "root": WORDS,
+        "manifest_version": 1,
+        "epochs": [
+            {**november, "roles": [], "state": "destroyed"},
+            {**december, "roles": ["reviewers", "custodians"], "state": "open"},
+        ],
+        "rekey_unfinished": False,
+    }
+    assert "key destroyed" in program.well("keys", "show")
+    assert "SECRET" not in program.well("keys", "show")
+    program.well("keys", "show", "--out", out)
+    assert ids(out) == ["2026-12"]
+    with vault.exclusive():
+        ring = vault.keys
+        vault.replace_keys(replace(ring, vault=HybridIdentity.generate(), older=(ring.vault,)))
+    assert "'intake-review rekey' finishes it" in program.well("keys", "show")
+
+
+# --- init and import -------------------------------------------------------------------------
+
+
+def test_init_pins_a_root(tmp_path: Path, program: Program, stick: Stick) -> None:
+    (tmp_path / "root.pub").write_bytes(serialise_root(root()))
+    here = review(tmp_path / "new", tmp_path / "passphrase")
+    options = ("--work-factor", "10", "--root", tmp_path / "root.pub")
+    assert WORDS in here.well("init", *options)
+    assert json.loads(here.well("keys", "show", "--json"))["root"] == WORDS
+    stick.sign(SERVER, root("b"), History().then("b", admins=root("b").admins))
+    assert "another deployment" in here.fails("import", stick.folder)
+    (tmp_path / "none.pub").write_bytes(b"{}")
+    there = review(tmp_path / "none", tmp_path / "passphrase")
+    assert "no root.pub" in there.fails("init", "--root", tmp_path / "none.pub")
+    assert not (tmp_path / "none").exists()
+    del program
+
+
+def test_import_says_which_deployment_it_is_and_which_epoch_is_closed(
+    program: Program, stick: Stick
+) -> None:
+    done = program("import", stick.folder)
+    assert (done.status, done.warnings) == (0, [])
+    closed = (
+        "Epoch 2026-11 is closed and all of it is here: 'intake-review keys destroy 2026-11' "
+        "removes its key."
+    )
+    assert done.out.splitlines() == [
+        "Imported 1; 0 were here already.",
+        closed,
+        "This vault belongs from now on to the deployment whose root has this fingerprint; make "
+        f"sure that the admins read out the same words: {WORDS}",
+    ]
+    # Said again until it is done; the root only once.
+    assert program.well("import", stick.folder).splitlines() == [
+        "Imported 0; 1 were here already.",
+        closed,
+    ]
+    program.well("keys", "destroy", EPOCH, "--yes")
+    assert program.well("import", stick.folder) == "Imported 0; 1 were here already.\n"
+
+
+def test_import_warns_where_nothing_shows_whose_bundle_it_is(
+    vault: Vault, program: Program, tmp_path: Path
+) -> None:
+    sealed = seal([vault.keys.epochs[EPOCH].recipient()])
+    done = program("import", Stick.make(tmp_path / "unsigned", sealed).folder)
+    assert (done.status, done.out) == (0, "Imported 1; 0 were here already.\n")
+    [warning] = done.warnings
+    assert "Nothing shows that this bundle is the server's" in warning
+
+
+# --- what custodians read --------------------------------------------------------------------
+
+
+def test_show_gives_the_identity_to_a_custodian_alone(
+    vault: Vault, program: Program, tmp_path: Path
+) -> None:
+    custodian, keys = HybridIdentity.generate(), vault.keys
+    answers = {"reach": "ask for\n\x1b[2Jthe midwife"}
+    identity = seal_identity(answers, [custodian.recipient()])
+    stick = Stick.make(
+        tmp_path / "stick", seal([keys.epochs[EPOCH].recipient()], identity=identity)
+    )
+    name = stick.submissions[0].id
+    program.well("import", stick.folder)
+    assert json.loads(program.well("show", name, "--json"))["identity"] is None
+    assert "reach" not in program.well("show", name)
+    with vault.exclusive():
+        vault.add_epochs({EPOCH: custodian}, Role.CUSTODIANS)
+    assert json.loads(program.well("show", name, "--json"))["identity"] == answers
+    shown = program.well("show", name)
+    assert "How to reach the witness:\n  reach: ask for\\x0a\\x1b[2Jthe midwife\n" in shown
+    assert ACCOUNT in shown
+
+
+# --- rekey -----------------------------------------------------------------------------------
+
+
+def test_rekey_renews_key_and_passphrase(
+    vault: Vault, program: Program, stick: Stick, tmp_path: Path
+) -> None:
+    program.well("import", stick.folder)
+    old = vault.keys.vault
+    assert program.well("rekey").splitlines() == [
+        "Wrapped 1 files to a new vault key.",
+        "Copies of the vault made before still open with the old key and the old passphrase: "
+        "destroy them.",
+    ]
+    assert vault.keys.vault != old
+    new = tmp_path / "new"
+    new.write_text("another\n")
+    program.well("rekey", "--new-passphrase-file", new)
+    assert "passphrase" in program.fails("list")
+    [entry] = json.loads(review(tmp_path / "vault", new).well("list", "--json"))
+    assert entry["id"] == stick.submissions[0].id
+    empty = tmp_path / "empty"
+    empty.write_text("")
+    here = review(tmp_path / "vault", new)
+    assert "empty" in here.fails("rekey", "--new-passphrase-file", empty)
+    assert "another" not in "".join(
+        path.read_text(errors="ignore") for path in (tmp_path / "vault").iterdir() if path.is_file()
+    )
