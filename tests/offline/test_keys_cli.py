@@ -118,7 +118,8 @@ def test_a_routine_rotation_says_what_it_opens_and_who_is_missing(
     done = program("rotate")
     assert done.status == 0
     assert f"{PERIOD.id}: reviewers 0\n{NEXT.id}: reviewers 7\n" in done.out
-    assert f"Accounts can be taken until {NEXT.ends}" in done.out
+    last = NEXT.ends - dt.timedelta(days=1)
+    assert f"The last day on which accounts can be taken: {last}" in done.out
     assert f"reviewers 0 has brought no recipient for epoch {NEXT.id}" in done.err
     assert "Version 2 must be signed" in done.out
     assert json.loads(program.well("show", "--json"))["waiting"] == 2
