@@ -8,12 +8,9 @@ every account in it opens, every other command works, and the same command run a
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,55 +25,14 @@ from intake.offline.inbox import import_bundle
 from intake.offline.rekeying import rekey
 from intake.offline.vault import Vault
 from intake.secret import Secret
+from tests.support.kills import killed_at
 from tests.support.manifests import root
 from tests.support.submissions import EPOCH, Stick, seal
 from tests.support.vaults import PASSPHRASE, SERVER, WORK_FACTOR, history_of, make_vault
 
-#: Every function through which these commands change the disk.
-CHANGES = ("open", "write", "pwrite", "fsync", "mkdir", "rename", "unlink", "close")
 BOTH = pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 ACCOUNTS = {"one", "two"}
 ANSWERS = {"reach": "ask for the midwife"}
-
-
-def die_at(step: int, work: Callable[[], object], *, after: bool) -> bool:
-    """Do ``work`` in a child that dies at its step ``step``; return whether it came to that."""
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            _arm(step, after=after)
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    _, ended = os.waitpid(pid, 0)
-    killed = os.WIFSIGNALED(ended)
-    assert killed or os.WEXITSTATUS(ended) == 0, "the child failed in another way"
-    return killed
-
-
-def _arm(step: int, *, after: bool) -> None:
-    left = [step]
-
-    def tick() -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def dying(function: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            if not after:
-                tick()
-            result = function(*args, **kwargs)
-            if after:
-                tick()
-            return result
-
-        return wrapper
-
-    for name in CHANGES:
-        setattr(os, name, dying(getattr(os, name)))
 
 
 def every_death(
@@ -89,7 +45,7 @@ def every_death(
         assert step < 300, "the work never came to its end"
         folder = tmp_path / str(step)
         shutil.copytree(template, folder)
-        killed = die_at(step, lambda folder=folder: work(folder), after=after)  # type: ignore[misc]
+        killed = killed_at(step, lambda folder=folder: work(folder), after=after)  # type: ignore[misc]
         yield folder
     assert step > least, "hardly any step was tried"
 

@@ -7,8 +7,11 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
-#: Every function through which small files are written.
-CHANGES = ("open", "fdopen", "write", "fsync", "rename", "link", "unlink", "close")
+#: Every function through which the disk is changed.
+CHANGES = (
+    *("open", "fdopen", "close", "write", "pwrite", "fsync"),
+    *("mkdir", "rename", "link", "unlink"),
+)
 
 
 def killed_at(step: int, work: Callable[[], object], *, after: bool) -> bool:
