@@ -14,7 +14,7 @@ from intake.manifest.fingerprint import root_fingerprint
 from intake.offline import passphrase, trust
 from intake.offline.identity_answers import read_answers
 from intake.offline.inbox import ImportReport, import_bundle
-from intake.offline.network import networks_up
+from intake.offline.network import warn_of_networks
 from intake.offline.review_options import Options
 from intake.offline.safe_names import printable
 from intake.offline.unlock_cli import unlock
@@ -48,13 +48,7 @@ def review(
     """
     del debug  # read by command_line.run, wherever it stands
     context.obj = Options(vault, passphrase_file)
-    up = networks_up()
-    if up:
-        click.echo(
-            f"Warning: this machine has a network up ({', '.join(up)}). Keys and accounts belong "
-            "on a machine that has none.",
-            err=True,
-        )
+    warn_of_networks()
 
 
 @review.command()

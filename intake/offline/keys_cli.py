@@ -23,6 +23,7 @@ from intake.offline.admin_options import (
 )
 from intake.offline.ceremony_cli import ceremony
 from intake.offline.changes import changes
+from intake.offline.network import warn_of_networks
 from intake.offline.next_version_cli import add_recipients, add_server, admins, revoke, rotate
 from intake.offline.safe_names import printable
 
@@ -58,6 +59,7 @@ def keys(
     """
     del debug  # read by command_line.run, wherever it stands
     context.obj = Options(home, passphrase_file)
+    warn_of_networks()
 
 
 @keys.command()

@@ -22,7 +22,7 @@ import click
 import pytest
 
 from intake import command_line
-from intake.offline import cli as review_cli
+from intake.offline import network
 from intake.offline.cli import review
 from intake.offline.keys_cli import keys
 from intake.online.cli import intake
@@ -58,7 +58,7 @@ def untouched() -> Iterator[None]:
 def test_the_admins_guide_does_and_prints_what_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(review_cli, "networks_up", lambda: ())
+    monkeypatch.setattr(network, "networks_up", lambda: ())
     secret = tmp_path / "passphrase"
     secret.write_text("a passphrase of six words or more\n")
     monkeypatch.setenv("INTAKE_PASSPHRASE_FILE", str(secret))

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
+from tests.support.demos import Demo, running_demo
+
 #: What Chromium is told so that it starts as root in a container and asks nobody anything.
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
@@ -40,3 +42,9 @@ def phone(chromium: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert elsewhere == []
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with running_demo(tmp_path_factory.mktemp("newcomer")) as found:
+        yield found

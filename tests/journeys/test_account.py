@@ -6,90 +6,17 @@ import hashlib
 import json
 import os
 import re
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.support.servers import free_port
+from tests.support.demos import Demo
 
 BURMESE = (
     "ကျွန်တော်က တပ်သား တစ်ယောက်ပါ။ ၂၀၂၆ ခုနှစ် ဇန်နဝါရီလက "
     "ရွာကို မီးရှို့ဖို့ အမိန့်ပေးတာကို ကြားခဲ့ရတယ်။\n\nနာမည် — မပြောပါရစေနဲ့။ 🕊"
 )
-
-
-@dataclass
-class Demo:
-    """A demo being served, and the commands its output says to type."""
-
-    folder: Path
-    address: str
-    output: str
-
-    def run(
-        self, program: str, *arguments: str, status: int = 0
-    ) -> subprocess.CompletedProcess[str]:
-        module = {"intake": "intake.online.cli", "intake-review": "intake.offline.cli"}[program]
-        before = {
-            "intake": ["--config", str(self.folder / "intake.toml")],
-            "intake-review": [
-                "--vault",
-                str(self.folder / "offline"),
-                "--passphrase-file",
-                str(self.folder / "passphrase"),
-            ],
-        }[program]
-        done = subprocess.run(
-            [sys.executable, "-c", f"from {module} import main; main()", *before, *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == status, done.stderr
-        return done
-
-    def listed(self) -> list[dict[str, object]]:
-        found: list[dict[str, object]] = json.loads(
-            self.run("intake-review", "list", "--json").stdout
-        )
-        return found
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """Run ``intake demo`` as a newcomer would."""
-    folder = tmp_path_factory.mktemp("newcomer") / "demo"
-    port = free_port()
-    log = folder.parent / "output"
-    python = [sys.executable, "-c", "from intake.online.cli import main; main()"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*python, "demo", "--port", str(port), "--dir", str(folder)],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    address = f"http://127.0.0.1:{port}/"
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(address, timeout=5).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline, log.read_text()
-                assert process.poll() is None, log.read_text()
-                time.sleep(0.1)
-        yield Demo(folder, address, log.read_text())
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def photo(folder: Path, size: int) -> Path:
