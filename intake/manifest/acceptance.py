@@ -85,7 +85,7 @@ def accept_chain(
         DocumentMalformed: a payload that is signed is no manifest.
     """
     manifest = verify_chain(root, chain)
-    check_seen(chain, seen)
+    check_seen([envelope.digest() for envelope in chain], seen)
     check_day(manifest, today=today, seen=seen)
     return manifest
 
@@ -123,18 +123,22 @@ def verify_history(root: Root, chain: Sequence[dsse.Envelope]) -> tuple[Manifest
     return tuple(history)
 
 
-def check_seen(chain: Sequence[dsse.Envelope], seen: Seen) -> None:
+def check_seen(digests: Sequence[str], seen: Seen) -> None:
     """Apply rule 8 to a chain that has been verified.
+
+    Args:
+        digests: the SHA-256 (hex) of each version's payload, oldest first.
+        seen: what was accepted before.
 
     Raises:
         ManifestRefused: it is broken.
     """
-    if len(chain) < seen.version:
+    if len(digests) < seen.version:
         raise ManifestRefused(
-            f"The manifest is version {len(chain)}, but version {seen.version} has been accepted "
+            f"The manifest is version {len(digests)}, but version {seen.version} has been accepted "
             f"before. {_INSTALL}"
         )
-    if seen.version and chain[seen.version - 1].digest() != seen.sha256:
+    if seen.version and digests[seen.version - 1] != seen.sha256:
         raise ManifestRefused(
             f"Another version {seen.version} of the manifest has been accepted before. Let the "
             "admins find out who signed two, and run 'intake keys install FILE' with the first."

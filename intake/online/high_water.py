@@ -19,7 +19,6 @@ from pathlib import Path
 from intake import strict_json
 from intake.durable import remove_drafts, write_file
 from intake.errors import DocumentMalformed, ManifestRefused
-from intake.manifest import dsse
 from intake.manifest.acceptance import NOTHING_SEEN, Seen
 from intake.strict_json import Fields
 
@@ -113,11 +112,11 @@ class HighWater:
             raise self._damaged() from error
         return record if root == self._root else Record()
 
-    def raise_to(self, newest: dsse.Envelope, version: int) -> None:
+    def raise_to(self, version: int, sha256: str) -> None:
         """Note that a manifest was accepted. Only within :meth:`locked`."""
         record = self.read()
         if version > record.seen.version:
-            seen = Seen(version, newest.digest(), record.seen.day)
+            seen = Seen(version, sha256, record.seen.day)
             self._write(dataclasses.replace(record, seen=seen))
 
     def see_day(self, today: dt.date) -> bool:

@@ -13,35 +13,19 @@ import datetime as dt
 import hashlib
 import logging
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from intake.age.sealing.hybrid import HybridRecipient
-from intake.durable import remove_drafts, write_file
 from intake.errors import DocumentMalformed, ManifestRefused, NoEpochInForce
-from intake.manifest import dsse
-from intake.manifest.acceptance import (
-    Seen,
-    accept_chain,
-    check_day,
-    check_seen,
-    epoch_in_force,
-    verify_chain,
-    verify_history,
-)
-from intake.manifest.chain import parse_chain
-from intake.manifest.fingerprint import manifest_fingerprint
+from intake.manifest.acceptance import check_day, check_seen, epoch_in_force
 from intake.manifest.model import Epoch, Manifest, Role
 from intake.manifest.outlook import WARNING_DAYS, closed_epochs, covered_until
 from intake.manifest.payload import parse_root
 from intake.online.high_water import HighWater, Record
+from intake.online.manifest_file import ManifestFile, Stamp, VerifiedFile
 
 _LOG = logging.getLogger(__name__)
-
-_Stamp = tuple[int, ...]
-_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -71,28 +55,11 @@ class InForce:
 
 
 @dataclass(frozen=True, eq=False)
-class _Verified:
-    """A manifest file whose signatures are right. Whether it is believed, its readers decide."""
-
-    chain: tuple[dsse.Envelope, ...]
-    manifest: Manifest
-
-    def check(self, today: dt.date, seen: Seen) -> None:
-        """Apply what the day and the past decide.
-
-        Raises:
-            ManifestRefused, ClockSetBack: it is not believed ``today``.
-        """
-        check_seen(self.chain, seen)
-        check_day(self.manifest, today=today, seen=seen)
-
-
-@dataclass(frozen=True, eq=False)
 class _Answer:
     """What was in force on a day, and the file and the record by which that was decided."""
 
-    file: _Verified
-    record: _Stamp | None
+    file: VerifiedFile
+    record: Stamp | None
     today: dt.date
     in_force: InForce
 
@@ -108,17 +75,15 @@ class KeysInForce:
         """
         try:
             data = root.read_bytes()
-            self._root = parse_root(data)
+            self._file = ManifestFile(parse_root(data), manifest)
         except OSError as error:
             raise ManifestRefused(f"Cannot read the pinned root {root}; put it there.") from error
         except DocumentMalformed as error:
             raise ManifestRefused(f"{root} is no root file; put the right one there.") from error
         self.root_bytes = data
-        self._path = manifest
         self._high_water = HighWater(state, hashlib.sha256(data).hexdigest())
         self._lock = threading.Lock()
-        self._read_before: tuple[_Stamp, _Verified | str] | None = None
-        self._believed: _Verified | None = None
+        self._believed: VerifiedFile | None = None
         self._answer: _Answer | None = None
         self._remembered: _Answer | None = None
 
@@ -130,7 +95,7 @@ class KeysInForce:
             ClockSetBack: ``today`` is before a day on which keys were in force here.
             NoEpochInForce: nobody may be sealed to.
         """
-        answer = self._undisturbed(lambda: self._answer_on(today))
+        answer = self._file.undisturbed(lambda: self._answer_on(today))
         if answer is not self._remembered:
             self._see(today, answer.in_force)
             self._remembered = answer
@@ -145,7 +110,7 @@ class KeysInForce:
         Raises:
             ManifestRefused, ClockSetBack, NoEpochInForce: as :meth:`on`.
         """
-        return self._undisturbed(lambda: self._answer_on(today)).in_force
+        return self._file.undisturbed(lambda: self._answer_on(today)).in_force
 
     def _answer_on(self, today: dt.date) -> _Answer:
         file = self._newest(today)
@@ -158,7 +123,7 @@ class KeysInForce:
         self._answer = answer
         return answer
 
-    def _decide(self, file: _Verified, today: dt.date) -> InForce:
+    def _decide(self, file: VerifiedFile, today: dt.date) -> InForce:
         manifest, record = file.manifest, self.record()
         file.check(today, record.seen)
         epoch = epoch_in_force(manifest, today)
@@ -173,7 +138,7 @@ class KeysInForce:
             epoch=epoch,
             reviewers=_parsed(manifest, today, Role.REVIEWERS),
             custodians=_parsed(manifest, today, Role.CUSTODIANS),
-            fingerprint=manifest_fingerprint(file.chain[-1].payload),
+            fingerprint=file.fingerprint,
             covered_until=covered_until(manifest, today),
         )
 
@@ -183,7 +148,7 @@ class KeysInForce:
         Raises:
             ManifestRefused, ClockSetBack: there is none.
         """
-        return self._undisturbed(lambda: self._newest(today)).manifest
+        return self._file.undisturbed(lambda: self._newest(today)).manifest
 
     def history(self) -> tuple[Manifest, ...]:
         """Return every version since the root, whether or not the newest has expired.
@@ -191,12 +156,8 @@ class KeysInForce:
         Raises:
             ManifestRefused: the manifest is missing, or not believed.
         """
-        try:
-            chain = parse_chain(self._read())
-            history = verify_history(self._root, chain)
-        except DocumentMalformed as error:
-            raise self._malformed(error) from error
-        check_seen(chain, self.record().seen)
+        file, history = self._file.history()
+        check_seen(file.digests, self.record().seen)
         return history
 
     def install(self, data: bytes, today: dt.date) -> Manifest:
@@ -208,19 +169,15 @@ class KeysInForce:
             ManifestRefused, ClockSetBack: it is not believed; what stood there still stands.
             OSError: it cannot be written.
         """
-        try:
-            chain = parse_chain(data)
-            with self._high_water.locked():
-                remove_drafts(self._path)
-                seen = self._high_water.read().seen
-                manifest = accept_chain(self._root, chain, today=today, seen=seen)
-                # First the file and then the record: the other way round, a kill between the two
-                # would leave a file that is refused as rolled back.
-                write_file(self._path, data, mode=0o644)
-                self._high_water.raise_to(chain[-1], manifest.version)
-        except DocumentMalformed as error:
-            raise ManifestRefused(f"This is no manifest file. {error}") from error
-        return manifest
+        file = self._file.judge(data)
+        with self._high_water.locked():
+            self._file.remove_drafts()
+            file.check(today, self._high_water.read().seen)
+            # First the file and then the record: the other way round, a kill between the two
+            # would leave a file that is refused as rolled back.
+            self._file.write(data)
+            self._high_water.raise_to(file.manifest.version, file.digests[-1])
+        return file.manifest
 
     def record(self) -> Record:
         """Return what was accepted before.
@@ -255,7 +212,7 @@ class KeysInForce:
         Raises:
             ManifestRefused: there is none.
         """
-        return self._read()
+        return self._file.read()
 
     def forget_day(self) -> None:
         """Forget the latest day that was seen."""
@@ -269,87 +226,33 @@ class KeysInForce:
         """
         try:
             with self._high_water.locked():
-                remove_drafts(self._path)
+                self._file.remove_drafts()
         except OSError as error:
             raise _unwritable() from error
 
-    def _undisturbed(self, ask: Callable[[], _Found]) -> _Found:
-        """Ask again where a new file was installed meanwhile, which the old one is behind."""
-        while True:
-            stamp = self._stamp()
-            try:
-                return ask()
-            except ManifestRefused:
-                if self._stamp() == stamp:
-                    raise
-
-    def _newest(self, today: dt.date) -> _Verified:
+    def _newest(self, today: dt.date) -> VerifiedFile:
         with self._lock:
-            file = self._verified()
+            file = self._file.verified()
             if file is not self._believed:
                 self._believed = None
                 self._believe(file, today)
                 self._believed = file
             return file
 
-    def _believe(self, file: _Verified, today: dt.date) -> None:
+    def _believe(self, file: VerifiedFile, today: dt.date) -> None:
         """Remember the version, if it is believed."""
         try:
             with self._high_water.locked():
                 file.check(today, self._high_water.read().seen)
-                self._high_water.raise_to(file.chain[-1], file.manifest.version)
+                self._high_water.raise_to(file.manifest.version, file.digests[-1])
         except OSError as error:
             raise _unwritable() from error
 
-    def _verified(self) -> _Verified:
-        """Return the file as it stands; it is verified when it changed, and not at every visit."""
-        stamp = self._stamp()
-        if self._read_before is None or self._read_before[0] != stamp:
-            self._read_before = (stamp, self._verify(self._read()))
-        found = self._read_before[1]
-        if isinstance(found, str):
-            raise ManifestRefused(found)
-        return found
-
-    def _verify(self, data: bytes) -> _Verified | str:
-        """Return what a file holds, or the sentence that says why no day will make it good."""
-        try:
-            chain = parse_chain(data)
-            return _Verified(chain, verify_chain(self._root, chain))
-        except DocumentMalformed as error:
-            return str(self._malformed(error))
-        except ManifestRefused as error:
-            return str(error)
-
-    def _stamp(self) -> _Stamp:
-        try:
-            status = self._path.stat()
-        except OSError as error:
-            raise self._missing() from error
-        return status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size
-
-    def _record_stamp(self) -> _Stamp | None:
+    def _record_stamp(self) -> Stamp | None:
         try:
             return self._high_water.stamp()
         except OSError as error:
             raise _unreadable() from error
-
-    def _read(self) -> bytes:
-        try:
-            return self._path.read_bytes()
-        except OSError as error:
-            raise self._missing() from error
-
-    def _missing(self) -> ManifestRefused:
-        return ManifestRefused(
-            f"Cannot read the manifest {self._path}; run 'intake keys install FILE'."
-        )
-
-    def _malformed(self, error: DocumentMalformed) -> ManifestRefused:
-        return ManifestRefused(
-            f"The manifest {self._path} is damaged: run 'intake keys install FILE' with a whole "
-            f"one. {error}"
-        )
 
     def _see(self, today: dt.date, in_force: InForce) -> None:
         """Remember the day; say once a day, in the log of the whole deployment, what is near."""

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from intake.errors import ManifestRefused
-from intake.manifest import dsse
 from intake.manifest.acceptance import Seen
 from intake.online.high_water import JUMP_DAYS, HighWater, Record
 from tests.support.kills import every_kill
@@ -20,7 +19,7 @@ from tests.support.kills import every_kill
 TODAY = dt.date(2026, 11, 23)
 A_DAY = dt.timedelta(days=1)
 ROOT = "ab" * 32
-NEWEST = dsse.Envelope(dsse.MANIFEST_TYPE, b"newest", ())
+NEWEST = "5a" * 32
 
 
 def high_water(state: Path, root: str = ROOT) -> HighWater:
@@ -30,7 +29,7 @@ def high_water(state: Path, root: str = ROOT) -> HighWater:
 def accepted(state: Path, version: int) -> None:
     kept = high_water(state)
     with kept.locked():
-        kept.raise_to(NEWEST, version)
+        kept.raise_to(version, NEWEST)
 
 
 def filled(state: Path) -> Record:
@@ -41,7 +40,7 @@ def filled(state: Path) -> Record:
     kept.see_day(TODAY)
     kept.close(["2026-09", "2026-10"])
     return Record(
-        Seen(3, NEWEST.digest(), TODAY),
+        Seen(3, NEWEST, TODAY),
         jump=(TODAY - A_DAY * 30, TODAY),
         closed=("2026-09", "2026-10"),
     )

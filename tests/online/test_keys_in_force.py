@@ -16,11 +16,11 @@ from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.open import open_age
 from intake.errors import ClockSetBack, IntakeError, ManifestRefused, NoEpochInForce, NotForUs
 from intake.manifest import dsse
-from intake.manifest.acceptance import verify_chain
+from intake.manifest.acceptance import verify_history
 from intake.manifest.chain import parse_chain, serialise_chain
 from intake.manifest.model import Epoch, Manifest, Recipient, Role, Root
 from intake.manifest.outlook import WARNING_DAYS
-from intake.online import keys_in_force
+from intake.online import manifest_file
 from intake.online.refusal import Reason
 from intake.online.witness.app import create_app
 from tests.support.deployments import NOON, TODAY, Scene, hidden_fields, make_scene, send
@@ -348,12 +348,12 @@ def test_a_new_manifest_in_the_middle_of_a_look_refuses_nobody(
     data = scene.manifest_file(scene.manifest, *versions_to(scene, 3))
     left = [data]
 
-    def slow(root: Root, chain: Sequence[dsse.Envelope]) -> Manifest:
+    def slow(root: Root, chain: Sequence[dsse.Envelope]) -> tuple[Manifest, ...]:
         if left:
             scene.keys().install(left.pop(), TODAY)
-        return verify_chain(root, chain)
+        return verify_history(root, chain)
 
-    monkeypatch.setattr(keys_in_force, "verify_chain", slow)
+    monkeypatch.setattr(manifest_file, "verify_history", slow)
     assert scene.keys().on(TODAY).manifest.version == 3
     assert not left
 
@@ -377,7 +377,7 @@ def test_a_file_is_verified_once_and_not_at_every_visit(
         read.append(len(data))
         return parse_chain(data)
 
-    monkeypatch.setattr(keys_in_force, "parse_chain", parse)
+    monkeypatch.setattr(manifest_file, "parse_chain", parse)
     found = scene.keys()
     for _ in range(20):
         try:
