@@ -15,10 +15,11 @@ from intake.offline import passphrase, trust
 from intake.offline.identity_answers import read_answers
 from intake.offline.inbox import ImportReport, import_bundle
 from intake.offline.network import warn_of_networks
+from intake.offline.passphrase import work_factor_option
 from intake.offline.review_options import Options
 from intake.offline.safe_names import printable
 from intake.offline.unlock_cli import unlock
-from intake.offline.vault import WORK_FACTOR, Vault
+from intake.offline.vault import Vault
 from intake.offline.vault_keys_cli import keys, rekey
 
 
@@ -53,13 +54,7 @@ def review(
 
 @review.command()
 @click.option("--name", default="reviewer", show_default=True, help="Whose vault this is.")
-@click.option(
-    "--work-factor",
-    type=click.IntRange(10, 20),
-    default=WORK_FACTOR,
-    show_default=True,
-    help="How slow guessing the passphrase is: scrypt's log2 N.",
-)
+@work_factor_option
 @click.option(
     "--root",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),

@@ -6,8 +6,17 @@ from pathlib import Path
 
 import click
 
+from intake.age.sealing.passphrase import DEFAULT_WORK_FACTOR
 from intake.errors import VaultUnusable
 from intake.secret import Secret
+
+work_factor_option = click.option(
+    "--work-factor",
+    type=click.IntRange(10, 20),
+    default=DEFAULT_WORK_FACTOR,
+    show_default=True,
+    help="How slow guessing the passphrase is: scrypt's log2 N.",
+)
 
 
 def obtain(file: str | None, *, what: str, confirm: bool = False) -> Secret:

@@ -23,6 +23,7 @@ from intake.age.header import parse_header
 from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.identity import unwrap_file_key
 from intake.age.opening.open import open_age
+from intake.age.sealing.passphrase import DEFAULT_WORK_FACTOR
 from intake.courier.bundle import ROOT
 from intake.durable import write_file
 from intake.errors import (
@@ -43,9 +44,6 @@ from intake.offline.unpacking import Envelope
 from intake.secret import Secret
 
 VAULT_FORMAT = "intake-vault-1"
-
-#: scrypt's work factor for the key file: 2**18, about a second and 256 MiB (age's own default).
-WORK_FACTOR = 18
 
 _DESCRIPTION = "vault.json"
 _KEYS = "identities.age"
@@ -73,7 +71,7 @@ class Vault:
         name: str,
         passphrase: Secret,
         *,
-        work_factor: int = WORK_FACTOR,
+        work_factor: int = DEFAULT_WORK_FACTOR,
         root: bytes | None = None,
     ) -> Vault:
         """Make a vault in ``folder``, which must be empty or not there. It is there whole or not.

@@ -53,7 +53,7 @@ def _make(folder: Path, today: dt.date) -> None:
     secret = folder / "passphrase"
     write_file(secret, (PASSPHRASE + "\n").encode())
     review = ("intake.offline.cli", "--vault", str(folder / "offline"))
-    keys = ("intake.offline.keys_cli", "--home", str(folder / "admin"))
+    keys = ("intake.offline.admin.cli", "--home", str(folder / "admin"))
     recipients, server = folder / "recipients.json", folder / "server.pub"
     out = ("--out", str(recipients))
     root = ("--root", str(folder / "admin" / "root.pub"))

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
+from intake.offline.admin.cli import keys
 from intake.offline.cli import review
-from intake.offline.keys_cli import keys
 from intake.online.cli import intake
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -23,8 +23,8 @@ import pytest
 
 from intake import command_line
 from intake.offline import network
+from intake.offline.admin.cli import keys
 from intake.offline.cli import review
-from intake.offline.keys_cli import keys
 from intake.online.cli import intake
 from intake.online.deployment import Deployment
 from intake.online.keys_in_force import KeysInForce

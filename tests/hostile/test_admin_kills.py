@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from intake.errors import VaultUnusable
-from intake.offline.admin_home import AdminHome
-from intake.offline.next_version import rotated
+from intake.offline.admin.home import AdminHome
+from intake.offline.admin.next_version import rotated
 from tests.support.kills import every_kill
 from tests.support.manifests import TODAY, epoch, recipient
 from tests.support.vaults import PASSPHRASE, WORK_FACTOR

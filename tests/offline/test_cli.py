@@ -23,7 +23,8 @@ from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.keyfile import parse_identities
 from intake.age.opening.open import open_bytes
 from intake.age.sealing.hybrid import HybridRecipient
-from intake.offline import cli, keys_cli
+from intake.offline import cli
+from intake.offline.admin import cli as keys_cli
 from intake.offline.recipients_file import read_recipients
 from intake.offline.vault import Vault
 from tests.support.submissions import ACCOUNT, EPOCH, Stick, seal

@@ -16,7 +16,7 @@ from intake.age.opening.hybrid import HybridIdentity
 from intake.command_line import today
 from intake.manifest.calendar import EpochLength, Period, periods_from
 from intake.manifest.model import Epoch, Recipient, Role
-from intake.offline.admin_home import AdminHome
+from intake.offline.admin.home import AdminHome
 from intake.offline.quorum import WORDS, join
 from tests.support.vaults import PASSPHRASE, WORK_FACTOR, Program, environment
 
@@ -92,10 +92,10 @@ class Room:
 
     @property
     def program(self) -> Program:
-        return Program("intake.offline.keys_cli", ("--home", str(self.folder / "home")))
+        return Program("intake.offline.admin.cli", ("--home", str(self.folder / "home")))
 
     def terminal(self, *arguments: str) -> Terminal:
-        script = "from intake.offline.keys_cli import main; main()"
+        script = "from intake.offline.admin.cli import main; main()"
         return Terminal(script, *self.program.options, "ceremony", *arguments)
 
     def files(self) -> dict[Path, bytes]:

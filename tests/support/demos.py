@@ -35,7 +35,7 @@ class Demo:
                 ("--vault", str(self.folder / "offline"), *secret),
             ),
             "intake-keys": (
-                "intake.offline.keys_cli",
+                "intake.offline.admin.cli",
                 ("--home", str(self.folder / "admin"), *secret),
             ),
         }[program]

@@ -14,14 +14,10 @@ from intake.manifest.calendar import EpochLength
 from intake.manifest.fingerprint import recipients_fingerprint
 from intake.manifest.model import Manifest, Role
 from intake.manifest.outlook import WARNING_DAYS, covered_until
-from intake.offline.admin_options import (
-    EPOCH_LENGTHS,
-    Options,
-    read_signer_file,
-    work_factor_option,
-)
-from intake.offline.changes import changes, span
-from intake.offline.next_version import revoked, rotated, with_admins
+from intake.offline.admin.changes import changes, span
+from intake.offline.admin.next_version import revoked, rotated, with_admins
+from intake.offline.admin.options import EPOCH_LENGTHS, Options, read_signer_file
+from intake.offline.passphrase import work_factor_option
 from intake.offline.recipients_file import read_recipients
 from intake.offline.safe_names import printable
 

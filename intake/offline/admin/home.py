@@ -30,9 +30,9 @@ from intake.manifest.chain import parse_chain, serialise_chain
 from intake.manifest.model import Admin, Epoch, Manifest, Root
 from intake.manifest.payload import parse_manifest, parse_root, serialise_manifest, serialise_root
 from intake.manifest.signing import SigningIdentity, serialise_signer
+from intake.offline.admin.next_version import first_manifest, successor, with_recipients
+from intake.offline.admin.signing_file import load_signing, save_signing
 from intake.offline.new_folder import partial_folder
-from intake.offline.next_version import first_manifest, successor, with_recipients
-from intake.offline.signing_file import load_signing, save_signing
 from intake.secret import Secret
 
 _ROOT, _PENDING, _MANIFEST = "root.pub", "pending.json", "manifest.json"

@@ -14,8 +14,8 @@ from intake.manifest.chain import parse_chain
 from intake.manifest.model import Epoch, Manifest, Role
 from intake.manifest.payload import parse_root, serialise_manifest
 from intake.manifest.signing import SigningIdentity, parse_signer
-from intake.offline.admin_home import AdminHome
-from intake.offline.next_version import LIFETIME, with_admins
+from intake.offline.admin.home import AdminHome
+from intake.offline.admin.next_version import LIFETIME, with_admins
 from intake.secret import Secret
 from tests.support.manifests import TODAY, epoch, recipient
 from tests.support.vaults import PASSPHRASE, WORK_FACTOR

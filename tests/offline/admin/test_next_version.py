@@ -13,8 +13,8 @@ from intake.manifest.fingerprint import recipients_fingerprint, signer_fingerpri
 from intake.manifest.model import Epoch, Manifest, Recipient, Role
 from intake.manifest.outlook import covered_until
 from intake.manifest.signing import serialise_signer
-from intake.offline.changes import changes
-from intake.offline.next_version import (
+from intake.offline.admin.changes import changes
+from intake.offline.admin.next_version import (
     LIFETIME,
     revoked,
     rotated,

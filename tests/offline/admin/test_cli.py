@@ -23,7 +23,7 @@ from intake.manifest.fingerprint import (
 )
 from intake.manifest.payload import parse_root
 from intake.manifest.signing import SigningIdentity, serialise_signer
-from intake.offline import keys_cli
+from intake.offline.admin import cli as keys_cli
 from intake.offline.recipients_file import serialise_recipients
 from tests.support.manifests import epoch, recipient
 from tests.support.vaults import PASSPHRASE, Program
@@ -47,7 +47,7 @@ def admin(folder: Path, home: str = "home") -> Program:
     passphrase = folder / "passphrase"
     passphrase.write_bytes(PASSPHRASE.reveal())
     options = ("--home", str(folder / home), "--passphrase-file", str(passphrase))
-    return Program("intake.offline.keys_cli", options)
+    return Program("intake.offline.admin.cli", options)
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ def test_what_is_no_home_is_said(tmp_path: Path, recipients: Path) -> None:
         ("add-recipients", str(recipients)),
     ):
         assert "intake-keys init" in program.fails(*arguments)
-    assert "INTAKE_ADMIN" in Program("intake.offline.keys_cli").fails("show")
+    assert "INTAKE_ADMIN" in Program("intake.offline.admin.cli").fails("show")
 
 
 @pytest.mark.parametrize(

@@ -176,14 +176,14 @@ def test_an_epoch_that_is_full_is_refused(room: Room) -> None:
 
 
 def test_what_is_no_home_is_said(tmp_path: Path) -> None:
-    program = Program("intake.offline.keys_cli", ("--home", str(tmp_path)))
+    program = Program("intake.offline.admin.cli", ("--home", str(tmp_path)))
     assert "root.pub" in program.fails("ceremony", "--epoch", NEXT_MONTH.id, *QUORUM)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_no_share_is_written_to_a_file(room: Room, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    script = "from intake.offline.keys_cli import main; main()"
+    script = "from intake.offline.admin.cli import main; main()"
     command = [sys.executable, "-c", script, *room.program.options, "ceremony"]
     with log.open("wb") as file:
         done = subprocess.run(

@@ -13,20 +13,11 @@ from intake.manifest.fingerprint import signer_fingerprint
 from intake.manifest.model import Admin
 from intake.manifest.signing import parse_signer
 from intake.offline import passphrase
-from intake.offline.admin_home import AdminHome
+from intake.offline.admin.home import AdminHome
 from intake.offline.safe_names import printable
-from intake.offline.vault import WORK_FACTOR
 from intake.secret import Secret
 
 EPOCH_LENGTHS = click.Choice([length.value for length in EpochLength])
-
-work_factor_option = click.option(
-    "--work-factor",
-    type=click.IntRange(10, 20),
-    default=WORK_FACTOR,
-    show_default=True,
-    help="How slow guessing the passphrase is: scrypt's log2 N.",
-)
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from intake.errors import ManifestRefused, ShareRefused, VaultUnusable
 from intake.manifest.calendar import length_of, period_named
 from intake.manifest.fingerprint import recipient_fingerprint
 from intake.manifest.model import Epoch, Manifest, Recipient, Role
-from intake.offline.admin_home import AdminHome
-from intake.offline.admin_options import Options
-from intake.offline.next_version import with_recipients
+from intake.offline.admin.home import AdminHome
+from intake.offline.admin.next_version import with_recipients
+from intake.offline.admin.options import Options
 from intake.offline.quorum import WORDS, Quorum, parse_quorum, split, words_of
 from intake.offline.safe_names import printable
 from intake.offline.terminal import read_line, wiped_screen

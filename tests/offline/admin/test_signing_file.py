@@ -9,7 +9,7 @@ from intake.age.sealing.seal import seal_bytes
 from intake.errors import VaultUnusable, WrongPassphrase
 from intake.manifest import dsse
 from intake.manifest.signing import SigningIdentity
-from intake.offline.signing_file import load_signing, save_signing
+from intake.offline.admin.signing_file import load_signing, save_signing
 from intake.secret import Secret
 from tests.support.vaults import PASSPHRASE, WORK_FACTOR
 

@@ -14,17 +14,13 @@ from intake.manifest import dsse
 from intake.manifest.calendar import EpochLength
 from intake.manifest.fingerprint import manifest_fingerprint, root_fingerprint, signer_fingerprint
 from intake.manifest.outlook import covered_until
-from intake.offline.admin_home import AdminHome, Waiting
-from intake.offline.admin_options import (
-    EPOCH_LENGTHS,
-    Options,
-    read_signer_file,
-    work_factor_option,
-)
-from intake.offline.ceremony_cli import ceremony
-from intake.offline.changes import changes
+from intake.offline.admin.ceremony_cli import ceremony
+from intake.offline.admin.changes import changes
+from intake.offline.admin.home import AdminHome, Waiting
+from intake.offline.admin.next_version_cli import add_recipients, add_server, admins, revoke, rotate
+from intake.offline.admin.options import EPOCH_LENGTHS, Options, read_signer_file
 from intake.offline.network import warn_of_networks
-from intake.offline.next_version_cli import add_recipients, add_server, admins, revoke, rotate
+from intake.offline.passphrase import work_factor_option
 from intake.offline.safe_names import printable
 
 
