@@ -12,6 +12,7 @@ from intake.courier.bundle import read_bundle
 from intake.errors import DocumentMalformed, ManifestRefused, VaultUnusable
 from intake.manifest.fingerprint import root_fingerprint
 from intake.offline import passphrase, trust
+from intake.offline.destroying_cli import rekey
 from intake.offline.identity_answers import read_answers
 from intake.offline.inbox import ImportReport, import_bundle
 from intake.offline.network import warn_of_networks
@@ -20,7 +21,7 @@ from intake.offline.review_options import Options
 from intake.offline.safe_names import printable
 from intake.offline.unlock_cli import unlock
 from intake.offline.vault import Vault
-from intake.offline.vault_keys_cli import keys, rekey
+from intake.offline.vault_keys_cli import keys
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,7 +2,7 @@
 
 Whoever replaces it takes keys out of the world, or means to later; so the blocks of the file that
 stood there are overwritten, as far as a program can. What that is worth on which disk is said to
-the person who destroys a key (:mod:`intake.offline.vault_keys_cli`).
+the person who destroys a key (:mod:`intake.offline.destroying_cli`).
 """
 
 from __future__ import annotations

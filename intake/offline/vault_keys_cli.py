@@ -1,4 +1,4 @@
-"""``intake-review keys`` and ``rekey``: the keys in a vault, made, shown, destroyed and renewed."""
+"""``intake-review keys``: the keys in a vault, made and shown."""
 
 from __future__ import annotations
 
@@ -11,21 +11,18 @@ from pathlib import Path
 import click
 
 from intake.age.opening.hybrid import HybridIdentity
-from intake.command_line import json_option, print_json, progress_bar, yes_option
+from intake.command_line import json_option, print_json, yes_option
 from intake.durable import write_file
-from intake.errors import ManifestRefused, NotInVault, VaultUnusable
+from intake.errors import NotInVault, VaultUnusable
 from intake.manifest.calendar import EpochLength, Period, length_of, period_named, periods_from
 from intake.manifest.fingerprint import recipients_fingerprint
 from intake.manifest.model import Epoch, Recipient, Role
-from intake.offline import passphrase, trust
+from intake.offline import trust
+from intake.offline.destroying_cli import days_of, destroy, period_or_none
 from intake.offline.key_ring import KeyRing
 from intake.offline.recipients_file import serialise_recipients
-from intake.offline.rekeying import rekey as rekey_vault
-from intake.offline.rekeying import total_size
 from intake.offline.review_options import Options
 from intake.offline.vault import Vault
-
-_A_DAY = dt.timedelta(days=1)
 
 _role_option = click.option(
     "--role",
@@ -127,15 +124,8 @@ def _end_of_last(ring: KeyRing, role: Role) -> dt.date:
 def _last(ring: KeyRing, *roles: Role) -> Period | None:
     """Return the last epoch that there are, or were, keys for."""
     names = {*ring.destroyed, *(epoch for role in roles for epoch in ring.of(role))}
-    periods = [period for name in names if (period := _period(name))]
+    periods = [period for name in names if (period := period_or_none(name))]
     return max(periods, key=lambda period: period.ends, default=None)
-
-
-def _period(epoch: str) -> Period | None:
-    try:
-        return period_named(epoch)
-    except ManifestRefused:
-        return None
 
 
 def _check_writable(out: Path) -> None:
@@ -225,7 +215,7 @@ class _Row:
         """Return it as a person reads it."""
         roles = ", ".join(self.roles)
         return (
-            f"{self.epoch:10}  {_days(self.epoch):24}  {roles:21}  {_STATES[self.state]}".rstrip()
+            f"{self.epoch:10}  {days_of(self.epoch):24}  {roles:21}  {_STATES[self.state]}".rstrip()
         )
 
 
@@ -241,7 +231,7 @@ def _rows(vault: Vault) -> list[_Row]:
     ring, closed = vault.keys, vault.closed_epochs()
     rows = []
     for epoch in {*ring.epochs, *ring.custodians, *ring.destroyed}:
-        period = _period(epoch)
+        period = period_or_none(epoch)
         begins, ends = (str(period.begins), str(period.ends)) if period else (None, None)
         roles = [role.value for role in Role if epoch in ring.of(role)]
         state = "closed" if epoch in closed else "open"
@@ -249,12 +239,6 @@ def _rows(vault: Vault) -> list[_Row]:
             state = "destroyed"
         rows.append(_Row(epoch, begins, ends, roles, state))
     return sorted(rows, key=lambda row: (row.begins or "", row.epoch))
-
-
-def _days(epoch: str) -> str:
-    """Return an epoch's first and last day."""
-    period = _period(epoch)
-    return "" if period is None else f"{period.begins} to {period.ends - _A_DAY}"
 
 
 @keys.command("reveal")
@@ -282,79 +266,4 @@ def keys_reveal(options: Options, epoch: str, role: str, yes: bool) -> None:
     click.echo(identity.encode())
 
 
-# --- destroyed and renewed -------------------------------------------------------------------
-
-
-@keys.command("destroy")
-@click.argument("epoch")
-@yes_option
-@click.pass_obj
-def keys_destroy(options: Options, epoch: str, yes: bool) -> None:
-    """Destroy the key of EPOCH, once it is closed and all of it is in this vault.
-
-    From then on nothing that was sealed in it opens on the server, on a stick or in a backup of
-    them. What is in the vault opens as before.
-    """
-    vault = options.unlock()
-    if epoch in vault.keys.destroyed:
-        click.echo(f"The key of the epoch {epoch} is gone already.")
-        return
-    vault.check_destroyable(epoch)
-    _say_what_is_lost(vault, epoch)
-    if not yes:
-        click.confirm("Destroy it?", abort=True, err=True)
-    with vault.exclusive():
-        vault.destroy_epoch(epoch)
-    click.echo(f"Destroyed the key of the epoch {epoch}.")
-    click.echo(
-        "The old key file was overwritten. Where the disk is flash (SSD, stick, card) or its file "
-        "system copies on write, old blocks can stay all the same: only a disk that is encrypted "
-        "as a whole keeps them shut. Backups of the vault's identities.age still hold the key: "
-        "destroy them too."
-    )
-
-
-def _say_what_is_lost(vault: Vault, epoch: str) -> None:
-    entries = [entry.id for entry in vault.entries().values() if entry.epoch == epoch]
-    foreign = sum(not vault.is_ours(name) for name in entries)
-    click.echo(
-        f"The epoch {epoch} ({_days(epoch)}) is closed, and {len(entries)} accounts of it are in "
-        "this vault. They open with its passphrase as before. Without this key nothing of the "
-        "epoch opens anywhere else, ever: on the server, on sticks, in backups of them."
-    )
-    if foreign:
-        click.echo(f"{foreign} of them are sealed to a quorum and open with its shares.")
-    click.echo(
-        "The bundle that closed it belongs to the root with this fingerprint; make sure that the "
-        f"admins read out the same words: {trust.load(vault.folder).fingerprint}"
-    )
-
-
-@click.command()
-@click.option("--new-passphrase", is_flag=True, help="Ask for a new passphrase as well.")
-@click.option(
-    "--new-passphrase-file",
-    metavar="FILE",
-    help="Read a new passphrase from this file instead of asking.",
-)
-@click.pass_obj
-def rekey(options: Options, new_passphrase: bool, new_passphrase_file: str | None) -> None:
-    """Renew the vault's own key, and its passphrase if you like. Safe to repeat if interrupted.
-
-    Every submission is wrapped to the new key by its header alone; its payload stays as it was
-    received.
-    """
-    vault = options.unlock()
-    secret = None
-    if new_passphrase or new_passphrase_file is not None:
-        what = "the vault from now on"
-        secret = passphrase.obtain(new_passphrase_file, what=what, confirm=True)
-    with progress_bar(total_size(vault), "Renewing") as advance:
-        report = rekey_vault(vault, advance, secret)
-    click.echo(f"Wrapped {report.rewrapped} files to a new vault key.")
-    if report.left:
-        click.echo(f"{report.left} were never wrapped to the vault's key, and stay as they are.")
-    click.echo(
-        "Copies of the vault made before still open with the old key and the old passphrase: "
-        "destroy them."
-    )
+keys.add_command(destroy)
