@@ -82,6 +82,10 @@ class NoEpochInForce(NothingInForce):
     """The manifest is believed, and has no key for this day."""
 
 
+class EpochClosed(NoEpochInForce):
+    """A bundle has called the epoch closed: its keys may be destroyed by now."""
+
+
 class ClockSetBack(NothingInForce):
     """The machine's clock shows an earlier day than it has shown before."""
 

@@ -12,8 +12,9 @@ when, for each version in turn,
 5. no two signers of any kind (admins, the server, vaults) share a key, and no more
    acknowledgements are asked for than there are vaults (one, where there are none yet);
 6. epochs are in order and do not overlap, no id twice; each recipient is a well-formed
-   post-quantum recipient that is not weak and stands once in its epoch, and no more have a role
-   than fit. There are no others, so post-quantum and classical ones never stand together;
+   post-quantum recipient that is not weak, and no more have a role than fit. There are no others,
+   so post-quantum and classical ones never stand together. A recipient stands once in its epoch
+   and in no other, in this version or before: its key is destroyed when that epoch is over;
 
 and when the last of them, on the day it is to be used,
 
@@ -52,8 +53,6 @@ from intake.manifest.payload import parse_manifest
 #: of ``identity.age`` would stop every submission; more reviewers would push text accounts out of
 #: the smallest size class.
 MOST_RECIPIENTS = {Role.REVIEWERS: 32, Role.CUSTODIANS: 15}
-
-_INSTALL = "Run 'intake keys install FILE' with the admins' newest manifest.json."
 
 _EPOCH_ID = re.compile(EPOCH_ID)
 
@@ -108,14 +107,14 @@ def verify_history(root: Root, chain: Sequence[dsse.Envelope]) -> tuple[Manifest
         DocumentMalformed: a payload that is signed is no manifest.
     """
     if not chain:
-        raise ManifestRefused(f"The manifest file is empty. {_INSTALL}")
+        raise ManifestRefused("The manifest file is empty.")
     check_admins(root.admins, root.threshold)
     history: list[Manifest] = []
     admins, threshold = root.admins, root.threshold
     previous: dsse.Envelope | None = None
-    well_formed: set[str] = set()
+    epoch_of: dict[str, str] = {}
     for envelope in chain:
-        manifest = _accept_next(envelope, admins, threshold, well_formed)
+        manifest = _accept_next(envelope, admins, threshold, epoch_of)
         _check_succession(manifest, root, len(history), previous)
         admins, threshold = manifest.admins, manifest.threshold
         previous = envelope
@@ -136,7 +135,7 @@ def check_seen(digests: Sequence[str], seen: Seen) -> None:
     if len(digests) < seen.version:
         raise ManifestRefused(
             f"The manifest is version {len(digests)}, but version {seen.version} has been accepted "
-            f"before. {_INSTALL}"
+            f"before."
         )
     if seen.version and digests[seen.version - 1] != seen.sha256:
         raise ManifestRefused(
@@ -165,10 +164,10 @@ def check_day(manifest: Manifest, *, today: dt.date, seen: Seen) -> None:
 
 
 def _accept_next(
-    envelope: dsse.Envelope, admins: Sequence[Admin], threshold: int, well_formed: set[str]
+    envelope: dsse.Envelope, admins: Sequence[Admin], threshold: int, epoch_of: dict[str, str]
 ) -> Manifest:
     if envelope.payload_type != dsse.MANIFEST_TYPE:
-        raise ManifestRefused(f"The manifest file holds something else that was signed. {_INSTALL}")
+        raise ManifestRefused("The manifest file holds something else that was signed.")
     signed = dsse.signers(envelope, admins)
     if len(signed) < threshold:
         raise ManifestRefused(
@@ -186,7 +185,7 @@ def _accept_next(
             "'intake-keys sign', and install it then."
         )
     check_signers(manifest)
-    check_epochs(manifest.epochs, well_formed)
+    check_epochs(manifest.epochs, epoch_of)
     return manifest
 
 
@@ -200,22 +199,23 @@ def check_next(root: Root, chain: Sequence[dsse.Envelope], manifest: Manifest) -
     _check_succession(manifest, root, len(chain), previous)
     check_admins(manifest.admins, manifest.threshold)
     check_signers(manifest)
-    check_epochs(manifest.epochs)
+    check_epochs(manifest.epochs, _epoch_of_each(root, chain))
+
+
+def _epoch_of_each(root: Root, chain: Sequence[dsse.Envelope]) -> dict[str, str]:
+    history = verify_history(root, chain) if chain else ()
+    return {r.recipient: e.id for m in history for e in m.epochs for r in e.recipients}
 
 
 def _check_succession(
     manifest: Manifest, root: Root, version: int, previous: dsse.Envelope | None
 ) -> None:
     if manifest.organisation != root.organisation:
-        raise ManifestRefused(
-            f"The manifest is for another organisation than the pinned root. {_INSTALL}"
-        )
+        raise ManifestRefused("The manifest is for another organisation than the pinned root.")
     if manifest.version != version + 1:
-        raise ManifestRefused(f"A version is missing in the manifest file. {_INSTALL}")
+        raise ManifestRefused("A version is missing in the manifest file.")
     if manifest.previous != (None if previous is None else previous.digest()):
-        raise ManifestRefused(
-            f"The manifest does not follow from the version before it. {_INSTALL}"
-        )
+        raise ManifestRefused("The manifest does not follow from the version before it.")
 
 
 def check_admins(admins: Sequence[Admin], threshold: int) -> None:
@@ -243,9 +243,15 @@ def _shared(keys: Sequence[SigningKey]) -> bool:
     return min(len(ed25519), len(ml_dsa_65)) != len(keys)
 
 
-def check_epochs(epochs: Sequence[Epoch], well_formed: set[str] | None = None) -> None:
-    """Apply rule 6. What stands in ``well_formed`` is known to be, and what is found is added."""
-    well_formed = set() if well_formed is None else well_formed
+def check_epochs(epochs: Sequence[Epoch], epoch_of: dict[str, str] | None = None) -> None:
+    """Apply rule 6.
+
+    Args:
+        epochs: a version's.
+        epoch_of: the epoch of each recipient in the versions before. They are well formed, and
+            those found here are added.
+    """
+    epoch_of = {} if epoch_of is None else epoch_of
     if len({epoch.id for epoch in epochs}) != len(epochs):
         raise ManifestRefused("Two epochs of the manifest have the same name.")
     for epoch in epochs:
@@ -253,13 +259,13 @@ def check_epochs(epochs: Sequence[Epoch], well_formed: set[str] | None = None) -
             raise ManifestRefused("An epoch of the manifest has a name that no epoch may have.")
         if epoch.ends <= epoch.begins:
             raise ManifestRefused(f"The epoch {epoch.id} ends before it begins.")
-        _check_recipients(epoch, well_formed)
+        _check_recipients(epoch, epoch_of)
     for earlier, later in itertools.pairwise(epochs):
         if later.begins < earlier.ends:
             raise ManifestRefused(f"The epochs {earlier.id} and {later.id} overlap.")
 
 
-def _check_recipients(epoch: Epoch, well_formed: set[str]) -> None:
+def _check_recipients(epoch: Epoch, epoch_of: dict[str, str]) -> None:
     texts = [recipient.recipient for recipient in epoch.recipients]
     if len(set(texts)) != len(texts):
         raise ManifestRefused(f"The epoch {epoch.id} names one recipient twice.")
@@ -267,7 +273,12 @@ def _check_recipients(epoch: Epoch, well_formed: set[str]) -> None:
         if len(epoch.of(role)) > most:
             raise ManifestRefused(f"The epoch {epoch.id} has more than {most} {role.value}.")
     for text in texts:
-        if text in well_formed:
+        if epoch_of.get(text, epoch.id) != epoch.id:
+            raise ManifestRefused(
+                f"The epochs {epoch_of[text]} and {epoch.id} name one recipient; let its holder "
+                "make a new one for each epoch."
+            )
+        if text in epoch_of:
             continue
         try:
             HybridRecipient.parse(text)
@@ -275,7 +286,7 @@ def _check_recipients(epoch: Epoch, well_formed: set[str]) -> None:
             raise ManifestRefused(
                 f"The epoch {epoch.id} has a recipient that is no post-quantum age recipient."
             ) from error
-        well_formed.add(text)
+        epoch_of[text] = epoch.id
 
 
 def epoch_in_force(manifest: Manifest, today: dt.date) -> Epoch:

@@ -37,11 +37,6 @@ def signer_fingerprint(data: bytes) -> str:
     return _words(b"signer", data)
 
 
-def recipient_fingerprint(recipient: str) -> str:
-    """Return the words for one recipient, as age spells it."""
-    return _words(b"recipient", recipient.encode("ascii"))
-
-
 def _words(kind: bytes, data: bytes) -> str:
     digest = hashlib.sha256(_LABEL + kind + b"\0" + data).digest()
     return _list().to_mnemonic(digest[:_SIZE])

@@ -17,6 +17,19 @@ from intake.manifest.calendar import EpochLength
 EPOCH_ID = r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}"
 
 
+#: Characters in the name of a person, a server or an organisation.
+NAME_LIMIT = 64
+
+
+def is_name(text: str) -> bool:
+    """Return whether ``text`` may name somebody: 1 to 64 characters, all of which can be seen.
+
+    Names are read out and compared on screens, where a control character, a line end or a change
+    of direction would let one pass for something else.
+    """
+    return 0 < len(text) <= NAME_LIMIT and text.isprintable() and text == text.strip()
+
+
 class Role(enum.Enum):
     """Whom a recipient belongs to."""
 

@@ -6,6 +6,7 @@ from intake import strict_json
 from intake.errors import DocumentMalformed
 from intake.manifest.calendar import EpochLength
 from intake.manifest.model import (
+    NAME_LIMIT,
     Admin,
     Epoch,
     Manifest,
@@ -14,6 +15,7 @@ from intake.manifest.model import (
     Role,
     Root,
     SigningKey,
+    is_name,
 )
 from intake.strict_json import Fields, octets
 
@@ -41,7 +43,7 @@ def parse_manifest(data: bytes) -> Manifest:
     fields = Fields(strict_json.loads(data), "manifest")
     _expect_format(fields, MANIFEST_FORMAT)
     manifest = Manifest(
-        organisation=fields.take("organisation", str),
+        organisation=read_name(fields, "organisation"),
         version=fields.positive("version"),
         issued=fields.day("issued"),
         expires=fields.day("expires"),
@@ -99,7 +101,7 @@ def parse_root(data: bytes) -> Root:
     fields = Fields(strict_json.loads(data), "root file")
     _expect_format(fields, ROOT_FORMAT)
     root = Root(
-        organisation=fields.take("organisation", str),
+        organisation=read_name(fields, "organisation"),
         threshold=fields.positive("threshold"),
         admins=fields.each("admins", read_signer),
     )
@@ -122,6 +124,21 @@ def serialise_root(root: Root) -> bytes:
 def _expect_format(fields: Fields, expected: str) -> None:
     if fields.take("format", str) != expected:
         raise DocumentMalformed(f"The file is not in the format {expected}; update the program.")
+
+
+def read_name(fields: Fields, field: str = "name") -> str:
+    """Return a name from a document.
+
+    Raises:
+        DocumentMalformed: it is none (:func:`intake.manifest.model.is_name`).
+    """
+    name = fields.take(field, str)
+    if not is_name(name):
+        raise DocumentMalformed(
+            f"A {field} in the file is none: it must be 1 to {NAME_LIMIT} characters that can be "
+            "seen."
+        )
+    return name
 
 
 def _read_text(element: object) -> str:
@@ -163,7 +180,7 @@ def read_signer(element: object) -> Admin:
         DocumentMalformed: it is none.
     """
     fields = Fields(element, "signer")
-    admin = Admin(name=fields.take("name", str), key=_read_key(fields))
+    admin = Admin(name=read_name(fields), key=_read_key(fields))
     fields.end()
     return admin
 
@@ -199,7 +216,7 @@ def _write_epoch(epoch: Epoch) -> dict[str, object]:
 
 def _read_recipient(element: object) -> Recipient:
     fields = Fields(element, "recipient")
-    name = fields.take("name", str)
+    name = read_name(fields)
     role = fields.take("role", str)
     recipient = fields.take("recipient", str)
     fields.end()

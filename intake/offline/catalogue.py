@@ -2,7 +2,8 @@
 
 It is sealed to the vault's own recipient like the submissions, and can be lost: all but the day,
 the hash on arrival and the status stands in the submissions too, and which epochs are closed is
-said by every later bundle again.
+said by every later bundle again. An entry stays when its file is gone: it is what tells that
+something is missing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from intake.age.opening.open import open_bytes
 from intake.age.sealing.hybrid import HybridRecipient
 from intake.age.sealing.seal import seal_bytes
 from intake.durable import write_file
-from intake.errors import AgeError, VaultUnusable
+from intake.errors import AgeError, NotForUs, VaultUnusable
 
 #: Catalogues of the first version said nothing of closed epochs.
 _FORMAT = "intake-catalogue-2"
@@ -34,6 +35,11 @@ class Status(Enum):
     DAMAGED = "damaged"
     #: It was never opened here: it is sealed to a quorum that has not come together since.
     LOCKED = "locked"
+    #: Its file is gone from the vault. Never written: the file may come back.
+    MISSING = "missing"
+
+
+_WRONG = (Status.DAMAGED, Status.MISSING)
 
 
 @dataclass(frozen=True)
@@ -60,17 +66,28 @@ class Entry:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The entries by id, and the epochs that are closed and all of which is here."""
+    """The entries by id, and the epochs that are closed and all of which is here.
+
+    ``unopened`` are those of them of which this vault, a custodian's and no reviewer's, could open
+    some accounts neither to read them nor to keep the answers in them.
+    """
 
     entries: dict[str, Entry] = field(default_factory=dict)
     closed: frozenset[str] = frozenset()
+    unopened: frozenset[str] = frozenset()
+
+    def is_whole(self, epoch: str) -> bool:
+        """Return whether nothing is known to be wrong with what is here of an epoch."""
+        return epoch not in self.unopened and not any(
+            entry.epoch == epoch and entry.status in _WRONG for entry in self.entries.values()
+        )
 
 
 def load(path: Path, identities: Sequence[HybridIdentity]) -> Catalogue:
     """Read the catalogue; an empty one where there is none.
 
     Raises:
-        VaultUnusable: it is damaged.
+        VaultUnusable: it is damaged, or none of these opens it.
     """
     if not path.exists():
         return Catalogue()
@@ -79,7 +96,14 @@ def load(path: Path, identities: Sequence[HybridIdentity]) -> Catalogue:
         return Catalogue(
             {fields["id"]: _entry(fields) for fields in document["entries"]},
             frozenset(str(epoch) for epoch in document.get("closed", [])),
+            frozenset(str(epoch) for epoch in document.get("unopened", [])),
         )
+    except NotForUs as error:
+        raise VaultUnusable(
+            f"{path} is sealed to another key than identities.age holds; restore the newest copy "
+            "of identities.age. If that is lost, remove it, and import the sticks again: their "
+            "accounts are wrapped to the key at hand while the keys of their epochs are here."
+        ) from error
     except (AgeError, AttributeError, ValueError, KeyError, TypeError) as error:
         raise VaultUnusable(
             f"{path} is damaged; remove it, and it is made again from the submissions."
@@ -91,6 +115,7 @@ def save(path: Path, recipient: HybridRecipient, catalogue: Catalogue) -> None:
     document = {
         "format": _FORMAT,
         "closed": sorted(catalogue.closed),
+        "unopened": sorted(catalogue.unopened),
         "entries": [entry.to_json() for entry in catalogue.entries.values()],
     }
     plaintext = json.dumps(document, ensure_ascii=False).encode("utf-8")

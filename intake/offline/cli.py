@@ -11,6 +11,7 @@ from intake.command_line import json_option, print_json, progress_bar
 from intake.courier.bundle import read_bundle
 from intake.errors import DocumentMalformed, ManifestRefused, VaultUnusable
 from intake.manifest.fingerprint import root_fingerprint
+from intake.manifest.model import NAME_LIMIT, is_name
 from intake.offline import passphrase, trust
 from intake.offline.destroying_cli import rekey
 from intake.offline.identity_answers import read_answers
@@ -64,6 +65,11 @@ def review(
 @click.pass_obj
 def init(options: Options, name: str, work_factor: int, root: Path | None) -> None:
     """Make an empty vault behind a new passphrase."""
+    if not is_name(name):
+        raise VaultUnusable(
+            f"A name is 1 to {NAME_LIMIT} characters that can be seen, without spaces around it; "
+            "choose another with --name."
+        )
     folder = options.folder()
     pinned = None if root is None else _read_root(root)
     secret = passphrase.obtain(options.passphrase_file, what="the new vault", confirm=True)
@@ -98,7 +104,7 @@ def import_(options: Options, folder: Path) -> None:
     vault = options.unlock()
     total = sum(submission.size for submission in bundle.submissions)
     with progress_bar(total, "Importing") as advance:
-        report = import_bundle(vault, folder, advance)
+        report = import_bundle(vault, folder, advance, command_line.today())
     for warning in report.warnings:
         click.echo(f"Warning: {warning}", err=True)
     click.echo(f"Imported {len(report.imported)}; {len(report.known)} were here already.")

@@ -6,12 +6,14 @@ import datetime as dt
 
 import click
 
-from intake.command_line import progress_bar, yes_option
+from intake.command_line import progress_bar, today, yes_option
 from intake.errors import ManifestRefused
 from intake.manifest.calendar import Period, period_named
 from intake.offline import passphrase, trust
+from intake.offline.destroying import Survey, survey, total_size
+from intake.offline.destroying import destroy as destroy_key
 from intake.offline.rekeying import rekey as rekey_vault
-from intake.offline.rekeying import total_size
+from intake.offline.rekeying import total_size as size_to_rekey
 from intake.offline.review_options import Options
 from intake.offline.vault import Vault
 
@@ -21,23 +23,31 @@ _A_DAY = dt.timedelta(days=1)
 @click.command()
 @click.argument("epoch")
 @yes_option
+@click.option(
+    "--lose-damaged",
+    is_flag=True,
+    help="Give up what then opens nowhere: what of the epoch is damaged, missing or out of reach.",
+)
 @click.pass_obj
-def destroy(options: Options, epoch: str, yes: bool) -> None:
+def destroy(options: Options, epoch: str, yes: bool, lose_damaged: bool) -> None:
     """Destroy the key of EPOCH, once it is closed and all of it is in this vault.
 
-    From then on nothing that was sealed in it opens on the server, on a stick or in a backup of
-    them. What is in the vault opens as before.
+    Every account of it is read to its end first. From then on nothing that was sealed in it opens
+    on the server, on a stick or in a backup of them. What is in the vault opens as before.
     """
     vault = options.unlock()
     if epoch in vault.keys.destroyed:
         click.echo(f"The key of the epoch {epoch} is gone already.")
         return
-    vault.check_destroyable(epoch)
-    _say_what_is_lost(vault, epoch)
+    with progress_bar(total_size(vault, epoch), "Reading") as advance:
+        seen = survey(vault, epoch, today(), advance)
+    if not lose_damaged:
+        seen.check()
+    _say_what_is_lost(vault, seen)
     if not yes:
         click.confirm("Destroy it?", abort=True, err=True)
     with vault.exclusive():
-        vault.destroy_epoch(epoch)
+        destroy_key(vault, seen, today(), lose=lose_damaged)
     click.echo(f"Destroyed the key of the epoch {epoch}.")
     click.echo(
         "The old key file was overwritten. Where the disk is flash (SSD, stick, card) or its file "
@@ -47,16 +57,18 @@ def destroy(options: Options, epoch: str, yes: bool) -> None:
     )
 
 
-def _say_what_is_lost(vault: Vault, epoch: str) -> None:
-    entries = [entry.id for entry in vault.entries().values() if entry.epoch == epoch]
-    foreign = sum(not vault.is_ours(name) for name in entries)
+def _say_what_is_lost(vault: Vault, seen: Survey) -> None:
     click.echo(
-        f"The epoch {epoch} ({days_of(epoch)}) is closed, and {len(entries)} accounts of it are in "
-        "this vault. They open with its passphrase as before. Without this key nothing of the "
-        "epoch opens anywhere else, ever: on the server, on sticks, in backups of them."
+        f"The epoch {seen.epoch} ({days_of(seen.epoch)}) is closed, and {seen.kept} accounts of it "
+        "are in this vault. They open with its passphrase as before. Without this key nothing of "
+        "the epoch opens anywhere else, ever: on the server, on sticks, in backups of them."
     )
-    if foreign:
-        click.echo(f"{foreign} of them are sealed to a quorum and open with its shares.")
+    if seen.quorum:
+        click.echo(f"{seen.quorum} more are sealed to a quorum and open with its shares alone.")
+    for loss in seen.losses:
+        click.echo(f"Given up: {loss.submission} {loss.reason}.")
+    if seen.unopened:
+        click.echo("Given up: the answers in accounts that this vault could not open.")
     click.echo(
         "The bundle that closed it belongs to the root with this fingerprint; make sure that the "
         f"admins read out the same words: {trust.load(vault.folder).fingerprint}"
@@ -82,7 +94,7 @@ def rekey(options: Options, new_passphrase: bool, new_passphrase_file: str | Non
     if new_passphrase or new_passphrase_file is not None:
         what = "the vault from now on"
         secret = passphrase.obtain(new_passphrase_file, what=what, confirm=True)
-    with progress_bar(total_size(vault), "Renewing") as advance:
+    with progress_bar(size_to_rekey(vault), "Renewing") as advance:
         report = rekey_vault(vault, advance, secret)
     click.echo(f"Wrapped {report.rewrapped} files to a new vault key.")
     if report.left:

@@ -7,16 +7,19 @@ wrong with them, they are passed over, and the account is taken and shown withou
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 from intake import strict_json
 from intake.age.header import parse_header
+from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.open import open_bytes
 from intake.age.opening.rewrap import replace_header
 from intake.durable import write_file
 from intake.envelope import members
 from intake.errors import AgeError, DocumentMalformed, EnvelopeBroken
 from intake.manifest.model import Role
+from intake.offline.sealed_files import header_opens, opens
 from intake.offline.unpacking import Envelope
 from intake.offline.vault import Vault
 from intake.strict_json import Fields
@@ -28,22 +31,53 @@ _MAX_COPY = 2 * members.IDENTITY_SIZE
 def keep_answers(vault: Vault, submission_id: str) -> None:
     """Copy a submission's ``identity.age`` under our own header, if a key of the vault's opens it.
 
-    So that it opens once the custodian's key of its epoch is destroyed. Safe to repeat. Only within
-    the vault's lock.
+    So that it opens once the custodian's key of its epoch is destroyed. Safe to repeat: a copy that
+    the vault's own key opens is left. Only within the vault's lock.
 
     Raises:
         OSError: the vault's disk is full or cannot be written.
     """
-    custodians, path = tuple(vault.keys.custodians.values()), vault.identity_path(submission_id)
-    if not custodians or path.exists():
-        return
+    if vault.keys.custodians and not opens(vault.identity_path(submission_id), vault.keys.own()):
+        _copy_answers(vault, submission_id)
+
+
+def restore_answers(vault: Vault, submission_id: str) -> None:
+    """Do as :func:`keep_answers`, also where the copy is another's. Only within the vault's lock.
+
+    Raises:
+        OSError: the vault's disk is full or cannot be written.
+    """
+    custodians = tuple(vault.keys.custodians.values())
+    if custodians and not answers_are_kept(vault, submission_id, custodians):
+        _copy_answers(vault, submission_id)
+
+
+def answers_are_kept(
+    vault: Vault, submission_id: str, custodians: Sequence[HybridIdentity]
+) -> bool:
+    """Return whether the vault's own key opens what ``custodians`` open of an account of ours.
+
+    What is in the copy is as it was sealed, whatever an attacker sealed.
+    """
+    try:
+        with vault.envelope(submission_id) as envelope:
+            if not header_opens(io.BytesIO(envelope.identity()), custodians):
+                return True
+            copy = _copy_of(vault.identity_path(submission_id), envelope)
+    except (AgeError, EnvelopeBroken):
+        return False
+    return copy is not None and header_opens(io.BytesIO(copy), vault.keys.own())
+
+
+def _copy_answers(vault: Vault, submission_id: str) -> None:
+    custodians = tuple(vault.keys.custodians.values())
     try:
         with vault.envelope(submission_id) as envelope:
             source = io.BytesIO(envelope.identity())
         header = replace_header(source, custodians, [vault.keys.vault.recipient()])
     except (AgeError, EnvelopeBroken):
         return
-    write_file(path, header + source.read())
+    write_file(vault.identity_path(submission_id), header + source.read())
 
 
 def read_answers(vault: Vault, submission_id: str, envelope: Envelope) -> dict[str, str] | None:
@@ -51,7 +85,7 @@ def read_answers(vault: Vault, submission_id: str, envelope: Envelope) -> dict[s
     custodians = (*vault.lent_to(Role.CUSTODIANS), *vault.keys.custodians.values())
     try:
         sealed = _copy_of(vault.identity_path(submission_id), envelope)
-        if sealed is not None:
+        if sealed is not None and header_opens(io.BytesIO(sealed), vault.keys.own()):
             return _parse(open_bytes(sealed, vault.keys.own()))
         return _parse(open_bytes(envelope.identity(), custodians))
     except (AgeError, DocumentMalformed, OSError):
@@ -66,7 +100,10 @@ def _copy_of(path: Path, envelope: Envelope) -> bytes | None:
     if not path.exists() or path.stat().st_size > _MAX_COPY:
         return None
     sealed = path.read_bytes()
-    return sealed if _payload(sealed) == _payload(envelope.identity()) else None
+    try:
+        return sealed if _payload(sealed) == _payload(envelope.identity()) else None
+    except AgeError:
+        return None
 
 
 def _payload(sealed: bytes) -> bytes:

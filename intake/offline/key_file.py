@@ -16,7 +16,7 @@ from intake.age.opening.passphrase import PassphraseIdentity
 from intake.age.sealing.passphrase import PassphraseRecipient
 from intake.age.sealing.seal import seal_bytes
 from intake.durable import write_file
-from intake.errors import AgeError, VaultUnusable, WrongPassphrase
+from intake.errors import AgeError, IntakeError, VaultUnusable, WrongPassphrase
 from intake.offline.key_ring import KeyRing
 from intake.secret import Secret
 
@@ -38,21 +38,34 @@ class KeyFile:
             VaultUnusable: it is missing or damaged, or the passphrase was changed meanwhile.
             WrongPassphrase: the passphrase is another.
         """
-        try:
-            sealed = self._path.read_bytes()
-            # Opening it takes a second of scrypt; every sealing of it has other bytes.
-            if self._ring is None or sealed != self._sealed:
+        sealed = self._read()
+        # Opening it takes a second of scrypt; every sealing of it has other bytes.
+        while self._ring is None or sealed != self._sealed:
+            try:
                 text = open_bytes(sealed, [PassphraseIdentity(self._passphrase)])
                 self._ring, self._sealed = KeyRing.from_text(text.decode("utf-8")), sealed
-        except WrongPassphrase:
-            if self._ring is not None:
-                raise VaultUnusable(
-                    "The vault's passphrase was changed since it was unlocked; run this again."
-                ) from None
-            raise WrongPassphrase("This is not the vault's passphrase; try again.") from None
-        except (OSError, AgeError, UnicodeDecodeError) as error:
-            raise VaultUnusable("The vault's key file is damaged; restore a copy of it.") from error
+            except (AgeError, UnicodeDecodeError) as error:
+                # Replaced while we read, what we had open was overwritten under our eyes.
+                again = self._read()
+                if again == sealed:
+                    raise self._refusal(error) from error
+                sealed = again
         return self._ring
+
+    def _read(self) -> bytes:
+        try:
+            return self._path.read_bytes()
+        except OSError as error:
+            raise _damaged() from error
+
+    def _refusal(self, error: Exception) -> IntakeError:
+        if not isinstance(error, WrongPassphrase):
+            return _damaged()
+        if self._ring is not None:
+            return VaultUnusable(
+                "The vault's passphrase was changed since it was unlocked; run this again."
+            )
+        return WrongPassphrase("This is not the vault's passphrase; try again.")
 
     def replace(self, ring: KeyRing, work_factor: int, passphrase: Secret | None = None) -> None:
         """Put ``ring`` in the place of what stands there, from now on behind ``passphrase``.
@@ -85,6 +98,10 @@ class KeyFile:
                 _overwrite(descriptor)
                 os.close(descriptor)
             draft.unlink()
+
+
+def _damaged() -> VaultUnusable:
+    return VaultUnusable("The vault's key file is damaged; restore a copy of it.")
 
 
 def _open_to_overwrite(path: Path) -> int | None:

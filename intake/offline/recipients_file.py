@@ -8,6 +8,7 @@ from intake import strict_json
 from intake.age.sealing.hybrid import HybridRecipient
 from intake.errors import AgeError, DocumentMalformed
 from intake.manifest.model import Epoch, Recipient, Role
+from intake.manifest.payload import read_name
 from intake.strict_json import Fields
 
 RECIPIENTS_FORMAT = "intake-recipients-1"
@@ -44,11 +45,13 @@ def read_recipients(path: Path) -> tuple[Epoch, ...]:
     fields = Fields(strict_json.loads(path.read_bytes()), "recipients file")
     if fields.take("format", str) != RECIPIENTS_FORMAT:
         raise DocumentMalformed(f"{path} is no file of recipients; make one with 'keys new'.")
-    name, role = fields.take("name", str), fields.take("role", str)
+    name, role = read_name(fields), fields.take("role", str)
     if role not in {r.value for r in Role}:
         raise DocumentMalformed(f"{path} names a role that we do not know.")
     epochs = fields.each("epochs", lambda element: _read_epoch(element, name, Role(role)))
     fields.end()
+    if not epochs:
+        raise DocumentMalformed(f"{path} brings no recipients; make it again with 'keys new'.")
     return epochs
 
 

@@ -16,6 +16,8 @@ The rules:
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from intake.courier.bundle import MANIFEST, ROOT, SignedBundle, open_regular
 from intake.durable import write_file
 from intake.errors import BundleBroken, DocumentMalformed, ManifestRefused, VaultUnusable
 from intake.manifest.acceptance import check_admins, verify_history
+from intake.manifest.calendar import period_named
 from intake.manifest.chain import MAX_FILE_SIZE, parse_chain
 from intake.manifest.fingerprint import root_fingerprint
 from intake.manifest.model import Manifest, Role, Root
@@ -71,6 +74,16 @@ class Belief:
         versions = range(1, len(self.history) + 1)
         named = (self.recipients(epoch_id, version, role) for version in versions)
         return frozenset().union(*(recipients or frozenset() for recipients in named))
+
+    def end_of(self, epoch_id: str) -> dt.date | None:
+        """Return the day after an epoch's last, by the calendar and by any version that names it.
+
+        The latest, where they differ; ``None`` if none of them knows the epoch.
+        """
+        ends = [e.ends for manifest in self.history for e in manifest.epochs if e.id == epoch_id]
+        with contextlib.suppress(ManifestRefused):
+            ends.append(period_named(epoch_id).ends)
+        return max(ends, default=None)
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from intake import strict_json
-from intake.age.header import parse_header
 from intake.age.opening.hybrid import HybridIdentity
-from intake.age.opening.identity import unwrap_file_key
 from intake.age.opening.open import open_age
 from intake.age.sealing.passphrase import DEFAULT_WORK_FACTOR
 from intake.courier.bundle import ROOT
@@ -40,6 +38,7 @@ from intake.offline.catalogue import Catalogue, Entry, Status
 from intake.offline.key_file import KeyFile
 from intake.offline.key_ring import KeyRing
 from intake.offline.new_folder import partial_folder, usable
+from intake.offline.sealed_files import opens, sha256_of
 from intake.offline.unpacking import Envelope
 from intake.secret import Secret
 
@@ -148,7 +147,10 @@ class Vault:
         keys = self.keys
         for epoch in sorted(identities):
             if epoch in keys.of(role):
-                raise VaultUnusable(f"The vault has a key for the epoch {epoch} already.")
+                raise VaultUnusable(
+                    f"The vault has a key for the epoch {epoch} already; 'intake-review keys show "
+                    f"--role {role.value} --out FILE' writes the file for the admins again."
+                )
             if epoch in keys.destroyed:
                 raise VaultUnusable(
                     f"The key of the epoch {epoch} was destroyed; it is not made a second time."
@@ -163,40 +165,9 @@ class Vault:
         """Return the identities that were lent for that role."""
         return tuple(identity for (lent, _), identity in self.lent.items() if lent is role)
 
-    def check_destroyable(self, epoch: str) -> None:
-        """See that a key may be destroyed.
-
-        Raises:
-            NotInVault: the vault has no key of that epoch.
-            VaultUnusable: it is gone already, or accounts that only it opens may still come.
-        """
-        keys = self.keys
-        if epoch in keys.destroyed:
-            raise VaultUnusable(f"The key of the epoch {epoch} is gone already: it was destroyed.")
-        if epoch not in {*keys.epochs, *keys.custodians}:
-            raise NotInVault(
-                f"The vault has no key for the epoch {epoch}; 'intake-review keys show' lists "
-                "those it has."
-            )
-        if epoch not in self.closed_epochs():
-            raise VaultUnusable(
-                f"The epoch {epoch} is not known to be closed and all of it to be in this vault: "
-                "without its key, what is still to come never opens. Import the server's newest "
-                "bundle, which says when the epoch is closed."
-            )
-
     def closed_epochs(self) -> frozenset[str]:
         """Return the epochs that are closed and all of which is here."""
         return self._load_catalogue().closed
-
-    def destroy_epoch(self, epoch: str) -> None:
-        """Destroy the identities of an epoch, of every role. Only within :meth:`exclusive`.
-
-        Raises:
-            NotInVault, VaultUnusable: as :meth:`check_destroyable`.
-        """
-        self.check_destroyable(epoch)
-        self.replace_keys(self.keys.without(epoch))
 
     def replace_keys(self, ring: KeyRing, passphrase: Secret | None = None) -> None:
         """Put ``ring`` in the place of the keys. Only within :meth:`exclusive`."""
@@ -252,13 +223,21 @@ class Vault:
             try:
                 opened = stack.enter_context(self._open(submission_id))
             except NotForUs as error:
-                entry = self._load_catalogue().entries.get(submission_id)
-                epoch = entry.epoch if entry is not None and entry.epoch else "EPOCH"
-                raise NotForUs(
-                    f"The submission {submission_id} is sealed to a quorum and opens only while it "
-                    f"is together: run 'intake-review unlock --epoch {epoch}'."
-                ) from error
+                raise self._unopened(submission_id) from error
             yield opened
+
+    def _unopened(self, submission_id: str) -> NotForUs:
+        """Return why a submission does not open: only what is as it came is a quorum's."""
+        entry = self._load_catalogue().entries.get(submission_id)
+        if entry is None or entry.received_sha256 != sha256_of(self.path(submission_id)):
+            return NotForUs(
+                f"The submission {submission_id} does not open with the vault's key: its header "
+                "is damaged, or made for another key. Import the stick that brought it again."
+            )
+        return NotForUs(
+            f"The submission {submission_id} is sealed to a quorum and opens only while it "
+            f"is together: run 'intake-review unlock --epoch {entry.epoch}'."
+        )
 
     @contextlib.contextmanager
     def _open(self, submission_id: str) -> Iterator[Envelope]:
@@ -268,12 +247,7 @@ class Vault:
 
     def is_ours(self, submission_id: str) -> bool:
         """Return whether a submission opens with the vault's own key, whatever others are gone."""
-        try:
-            with self.path(submission_id).open("rb") as sealed:
-                unwrap_file_key(parse_header(sealed), self.keys.own())
-        except AgeError:
-            return False
-        return True
+        return opens(self.path(submission_id), self.keys.own())
 
     def remove_partial(self) -> None:
         """Remove what a killed process was writing. Only within :meth:`exclusive`.
@@ -288,14 +262,28 @@ class Vault:
     # --- the catalogue -----------------------------------------------------------------------
 
     def catalogue(self) -> Catalogue:
-        """Return the catalogue, with whatever it had missed read from the submissions."""
+        """Return the catalogue, with whatever it had missed read from the submissions.
+
+        Entries whose files are missing are in it: they are what tells of it. Only of what never
+        opened and came on no stick nothing is lost.
+        """
         known = self._load_catalogue()
-        entries = {i: self._described(i, known.entries.get(i)) for i in self.ids()}
+        was = {i: entry for i, entry in known.entries.items() if entry.epoch}
+        found = {i: self._described(i, known.entries.get(i)) for i in self.ids()}
+        return dataclasses.replace(known, entries={**was, **found})
+
+    def shown(self, known: Catalogue) -> Catalogue:
+        """Return a catalogue with what is missing from the vault called so."""
+        here = set(self.ids())
+        entries = {
+            i: entry if i in here else dataclasses.replace(entry, status=Status.MISSING)
+            for i, entry in known.entries.items()
+        }
         return dataclasses.replace(known, entries=entries)
 
     def entries(self) -> dict[str, Entry]:
-        """Return the entries of :meth:`catalogue`, by id."""
-        return self.catalogue().entries
+        """Return the entries of :meth:`catalogue` as they are shown, by id."""
+        return self.shown(self.catalogue()).entries
 
     def save_catalogue(self, changed: Catalogue) -> None:
         """Write the catalogue. Only within :meth:`exclusive`."""
@@ -343,7 +331,14 @@ class Vault:
         return known
 
     def _load_catalogue(self) -> Catalogue:
-        return catalogue.load(self._catalogue, self.keys.own())
+        own = self.keys.own()
+        try:
+            return catalogue.load(self._catalogue, own)
+        except VaultUnusable:
+            # A rekey may have come between the keys and the catalogue.
+            if self.keys.own() == own:
+                raise
+            return self._load_catalogue()
 
     @property
     def _catalogue(self) -> Path:

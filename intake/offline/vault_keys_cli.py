@@ -101,6 +101,17 @@ def keys_new(
         f"Bring {out} to the admins."
     )
     _say_fingerprint(fingerprint)
+    if role == Role.CUSTODIANS.value:
+        _say_who_reviews(vault.keys, [period.id for period in periods])
+
+
+def _say_who_reviews(keys: KeyRing, epochs: Collection[str]) -> None:
+    """Say that a custodian reviews: the answers lie in the accounts, which only reviewers open."""
+    if any(epoch not in keys.epochs for epoch in epochs):
+        click.echo(
+            "A custodian must review as well, because the answers lie inside the accounts: make "
+            "reviewers' keys of the same epochs in this vault too, unless a quorum reviews them."
+        )
 
 
 def _length(vault: Vault) -> EpochLength:
@@ -222,19 +233,22 @@ class _Row:
 _STATES = {
     "open": "",
     "closed": "closed, and all of it is here: its key can be destroyed",
+    "damaged": "closed, but not all of it is whole: 'keys destroy' says what is lost",
     "destroyed": "key destroyed",
 }
 
 
 def _rows(vault: Vault) -> list[_Row]:
     """Return the epochs that the vault has or had keys for, oldest first."""
-    ring, closed = vault.keys, vault.closed_epochs()
+    ring, known = vault.keys, vault.shown(vault.catalogue())
     rows = []
     for epoch in {*ring.epochs, *ring.custodians, *ring.destroyed}:
         period = period_or_none(epoch)
         begins, ends = (str(period.begins), str(period.ends)) if period else (None, None)
         roles = [role.value for role in Role if epoch in ring.of(role)]
-        state = "closed" if epoch in closed else "open"
+        state = "open"
+        if epoch in known.closed:
+            state = "closed" if known.is_whole(epoch) else "damaged"
         if epoch in ring.destroyed:
             state = "destroyed"
         rows.append(_Row(epoch, begins, ends, roles, state))

@@ -19,7 +19,7 @@ from intake.online.keys_cli import keys, last_day
 from intake.online.options import Options
 from intake.online.server import serve
 from intake.online.settings import read_settings
-from intake.online.status import look
+from intake.online.status import look, problems_with_the_signing_key
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -96,10 +96,12 @@ def export_(options: Options, folder: Path) -> None:
     click.echo(f"Wrote bundle {bundle.sequence} with {len(bundle.submissions)} to {folder}.")
     if bundle.closed_epochs:
         click.echo(f"Closed, and this is all of them: {', '.join(bundle.closed_epochs)}.")
+    for problem in problems_with_the_signing_key(settings, deployment.keys):
+        click.echo(f"Warning: {problem}", err=True)
     if export.unreadable:
         raise StoreUnavailable(
-            f"{len(export.unreadable)} submissions could not be read and were left out; see the "
-            f"disk of {settings.blobs}: {', '.join(export.unreadable)}."
+            f"{len(export.unreadable)} submissions could not be read whole and were left out; see "
+            f"the disk of {settings.blobs}: {', '.join(export.unreadable)}."
         )
 
 

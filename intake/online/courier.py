@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from intake import strict_json
 from intake.courier.bundle import (
     LISTING,
     MANIFEST,
@@ -22,14 +22,17 @@ from intake.courier.bundle import (
     serialise_bundle,
 )
 from intake.durable import remove_drafts, write_file
-from intake.errors import BundleBroken, NothingInForce, StoreUnavailable
+from intake.errors import BundleBroken, DocumentMalformed, NothingInForce, StoreUnavailable
 from intake.manifest.signing import SigningIdentity
 from intake.online.deployment import Deployment
 from intake.online.signing_key import load_signing_key
 from intake.online.store.submissions import Store, StoredSubmission
+from intake.strict_json import Fields
 
 _BLOCK = 1024 * 1024
 _SEQUENCE = "courier.json"
+#: The largest whole number that every reader of JSON has.
+_MOST_BUNDLES = 2**53 - 1
 _OURS = {SUBMISSIONS, ROOT, MANIFEST}
 
 
@@ -77,16 +80,17 @@ def export_bundle(
     ``seal`` was made before: what is closed by then is all among the submissions looked up here.
 
     Whatever stood there of an earlier bundle is replaced; without its listing a half copied bundle
-    is none. A submission whose file cannot be read is left out and named: it must not keep the
-    others from leaving; but its epoch is then not called closed, since this is not all of it.
+    is none. A submission whose file cannot be read whole is left out and named: it must not keep
+    the others from leaving; but its epoch is then not called closed, since this is not all of it.
     ``progress`` is told of every block's length in bytes.
 
     Raises:
-        StoreUnavailable: the database does not answer.
+        StoreUnavailable: the database does not answer, or the count of bundles is damaged.
         BundleBroken: the folder holds something else.
         OSError: the stick is full or cannot be written.
     """
     _refuse_foreign_folder(folder)
+    _last_sequence(state)  # where it is damaged, that is said before hours of copying
     folder.mkdir(parents=True, exist_ok=True)
     (folder / LISTING).unlink(missing_ok=True)
     bundled: list[BundledSubmission] = []
@@ -94,12 +98,10 @@ def export_bundle(
     with _submissions_folder(folder) as files:
         for submission in store.submissions():
             try:
-                source = store.open_blob(submission.id)
+                with store.open_blob(submission.id) as source:
+                    bundled.append(_copy(submission, source, files, progress))
             except StoreUnavailable:
                 unreadable.append(submission)
-                continue
-            with source:
-                bundled.append(_copy(submission, source, files, progress))
         os.fsync(files)
     left_out = {submission.epoch for submission in unreadable}
     bundle = Bundle(
@@ -149,19 +151,22 @@ def _submissions_folder(folder: Path) -> Iterator[int]:
 def _copy(
     submission: StoredSubmission, source: BinaryIO, files: int, progress: Callable[[int], object]
 ) -> BundledSubmission:
-    """Copy one sealed file into the open folder ``files``, under a new name until it is whole."""
+    """Copy one sealed file into the open folder ``files``, under a new name until it is whole.
+
+    Raises:
+        StoreUnavailable: it cannot be read, or is not as long as it was when it was committed.
+        OSError: the stick is full or cannot be written.
+    """
     name = f"{submission.id.hex()}.age"
     draft = f"{secrets.token_hex(8)}.partial"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     digest = hashlib.sha256()
-    size = 0
     descriptor = os.open(draft, flags, 0o600, dir_fd=files)
     try:
         with os.fdopen(descriptor, "wb") as copy:
-            while block := source.read(_BLOCK):
+            for block in _blocks(source, submission.size):
                 digest.update(block)
                 copy.write(block)
-                size += len(block)
                 progress(len(block))
             copy.flush()
             os.fsync(copy.fileno())
@@ -175,14 +180,65 @@ def _copy(
         epoch=submission.epoch,
         manifest_version=submission.manifest_version,
         day=submission.day,
-        size=size,
+        size=submission.size,
         sha256=digest.hexdigest(),
     )
+
+
+def _blocks(source: BinaryIO, size: int) -> Iterator[bytes]:
+    """Yield a sealed file, which has to have ``size`` bytes.
+
+    Raises:
+        StoreUnavailable: it cannot be read (which is not the stick's failure), or is shorter or
+            longer.
+    """
+    left = size
+    while left >= 0 and (block := _read(source)):
+        left -= len(block)
+        yield block
+    if left:
+        raise StoreUnavailable("A sealed file is cut short or overgrown; see the server's disk.")
+
+
+def _read(source: BinaryIO) -> bytes:
+    try:
+        return source.read(_BLOCK)
+    except OSError as error:
+        raise StoreUnavailable("A sealed file cannot be read; see the server's disk.") from error
 
 
 def _next_sequence(state: Path) -> int:
     path = state / _SEQUENCE
     remove_drafts(path)
-    sequence = 1 + (json.loads(path.read_bytes())["sequence"] if path.exists() else 0)
-    write_file(path, json.dumps({"sequence": sequence}).encode())
-    return int(sequence)
+    sequence = 1 + _last_sequence(state)
+    write_file(path, strict_json.dumps({"sequence": sequence}))
+    return sequence
+
+
+def _last_sequence(state: Path) -> int:
+    """Return the number of the last bundle, 0 before the first.
+
+    Raises:
+        StoreUnavailable: nobody knows it. To begin anew would give one number to two bundles, so
+            a person has to say so.
+    """
+    path = state / _SEQUENCE
+    try:
+        fields = Fields(strict_json.loads(path.read_bytes()), "count of bundles")
+        last = fields.positive("sequence")
+        fields.end()
+    except FileNotFoundError:
+        return 0
+    except DocumentMalformed as error:
+        raise _miscounted(path) from error
+    if last >= _MOST_BUNDLES:
+        raise _miscounted(path)
+    return last
+
+
+def _miscounted(path: Path) -> StoreUnavailable:
+    return StoreUnavailable(
+        f'{path} is damaged. It only counts the bundles: write {{"sequence": N}} into it, with the '
+        "number of the last bundle as N, or remove it to begin again with 1, which no vault minds; "
+        "then export again."
+    )

@@ -35,7 +35,9 @@ class Deployment:
         return cls(
             settings=settings,
             store=Store.open(database=settings.database, blobs=settings.blobs),
-            keys=KeysInForce(root=settings.root, manifest=settings.manifest, state=settings.state),
+            keys=KeysInForce(
+                root=settings.root, manifest=settings.manifest, state=settings.state
+            ).pin(),
             server_keys=server_keys,
         )
 

@@ -51,12 +51,12 @@ def _open(settings: Settings) -> Store:
 
 def _store(settings: Settings) -> list[str]:
     store = _open(settings)
-    lost = [s.id.hex() for s in store.submissions() if not store.holds_blob(s.id)]
+    lost = [s.id.hex() for s in store.submissions() if not store.holds_all_of(s)]
     if not lost:
         return []
     sentence = (
-        f"{len(lost)} submissions have lost their files ({lost[0]} and on): restore the folder "
-        f"{settings.blobs} from wherever it was moved to."
+        f"{len(lost)} submissions have lost their files, or a part of them ({lost[0]} and on): "
+        f"restore the folder {settings.blobs} from wherever it was moved to."
     )
     return [sentence]
 

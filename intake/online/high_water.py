@@ -1,8 +1,9 @@
 """What the server must never go back behind: the newest manifest, the latest day, closed epochs.
 
-It stands in ``state/high-water.json``, is only ever replaced whole, and belongs to one pinned
-root: whoever pins another begins anew. Whoever can restore an old copy of the state folder can
-roll it back; the threat model says so.
+It stands in ``state/high-water-<16 hex digits of the root's hash>.json`` and is only ever replaced
+whole. Whoever pins another root begins anew beside it; the same one, spaced differently, is the
+same. Whoever can restore an old copy of the state folder can roll it back; the threat model says
+so.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,10 +22,16 @@ from intake import strict_json
 from intake.durable import remove_drafts, write_file
 from intake.errors import DocumentMalformed, ManifestRefused
 from intake.manifest.acceptance import NOTHING_SEEN, Seen
+from intake.manifest.model import Root
+from intake.manifest.payload import serialise_root
 from intake.strict_json import Fields
 
-_NAME = "high-water.json"
+#: Digits of the root's hash in the name of its record.
+_DIGITS = 16
 _FORMAT = "intake-high-water-1"
+
+#: The name of the file that whoever changes a record locks, in the state folder.
+LOCK = "high-water.lock"
 
 #: Days that may go by unseen before it looks as if the clock had been set forward.
 JUMP_DAYS = 7
@@ -44,13 +52,14 @@ class Record:
 
 
 class HighWater:
-    """The record of one deployment."""
+    """The record of one deployment, at ``path``."""
 
-    def __init__(self, state: Path, root_sha256: str) -> None:
-        """Keep it in the folder ``state``, for the root with that hash (hex)."""
-        self._path = state / _NAME
-        self._lock = state / "high-water.lock"
-        self._root = root_sha256
+    def __init__(self, state: Path, root: Root) -> None:
+        """Keep it in the folder ``state``, for ``root``."""
+        # Of what the root says and not of its file: an editor adds a line end.
+        self._root = hashlib.sha256(serialise_root(root)).hexdigest()
+        self.path = state / f"high-water-{self._root[:_DIGITS]}.json"
+        self._lock = state / LOCK
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -62,7 +71,7 @@ class HighWater:
         descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            remove_drafts(self._path)
+            remove_drafts(self.path)
             yield
         finally:
             os.close(descriptor)
@@ -74,7 +83,7 @@ class HighWater:
             OSError: it cannot be told.
         """
         try:
-            status = self._path.stat()
+            status = self.path.stat()
         except FileNotFoundError:
             return None
         return status.st_mtime_ns, status.st_ino
@@ -87,7 +96,7 @@ class HighWater:
             OSError: it cannot be read.
         """
         try:
-            fields = Fields(strict_json.loads(self._path.read_bytes()), "high-water record")
+            fields = Fields(strict_json.loads(self.path.read_bytes()), "high-water record")
         except FileNotFoundError:
             return Record()
         except DocumentMalformed as error:
@@ -95,7 +104,8 @@ class HighWater:
         try:
             if fields.take("format", str) != _FORMAT:
                 raise self._damaged()
-            root = fields.take("root", str)
+            if fields.take("root", str) != self._root:
+                raise self._damaged()
             record = Record(
                 Seen(
                     version=fields.take("version", int),
@@ -110,7 +120,7 @@ class HighWater:
                 raise self._damaged()
         except (DocumentMalformed, ValueError) as error:
             raise self._damaged() from error
-        return record if root == self._root else Record()
+        return record
 
     def raise_to(self, version: int, sha256: str) -> None:
         """Note that a manifest was accepted. Only within :meth:`locked`."""
@@ -158,13 +168,15 @@ class HighWater:
             "jump": [day.isoformat() for day in record.jump or ()],
             "closed": list(record.closed),
         }
-        write_file(self._path, strict_json.dumps(document))
+        write_file(self.path, strict_json.dumps(document))
 
     def _damaged(self) -> ManifestRefused:
         return ManifestRefused(
-            f"{self._path} is damaged, and only it knows which manifest was the newest here: "
-            "restore it from a backup. If there is none, make sure with the admins that the "
-            "manifest is the newest, remove the file, and run 'intake keys install FILE'."
+            f"{self.path} is damaged, and only it knows which manifest was the newest here and "
+            "which epochs were called closed: restore it from a backup. If there is none, both are "
+            "lost: make sure with the admins that the manifest is the newest, and with the "
+            "reviewers that they have not destroyed the keys of the epoch in force (if they have, "
+            "'intake-keys revoke EPOCH'). Then remove the file, and run 'intake keys install FILE'."
         )
 
 

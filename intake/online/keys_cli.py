@@ -107,7 +107,7 @@ def reset_day(options: Options, yes: bool) -> None:
     A clock set back would let an ended epoch be sealed to again, so the server refuses it. Only a
     person can know that the clock was wrong before and is right now.
     """
-    found = options.keys()
+    found = options.keys().pin()
     today = command_line.today()
     if not yes:
         click.confirm(f"The clock shows {today}, UTC. Is that today's date?", abort=True)

@@ -1,28 +1,31 @@
 """Which keys are in force now, as the server believes.
 
-``root.pub`` is pinned when the server starts. The manifest file is looked at on every request and
-read again only when it changed, so that a new one is in force in every worker without a restart;
-one that is refused is verified once as well. The newest version, the latest day and the closed
-epochs are remembered in the state folder: an older file is refused, and so is a clock that was
-set back.
+``root.pub`` is read once: the server pins it when it starts. The manifest file is looked at on
+every request and read again only when it changed, so that a new one is in force in every worker
+without a restart; one that is refused is verified once as well. The newest version, the latest day
+and the closed epochs are remembered in the state folder: an older file is refused, and so is a
+clock that was set back. What is committed is committed while its epoch is open.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-import hashlib
+import functools
 import logging
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from intake.age.sealing.hybrid import HybridRecipient
-from intake.errors import DocumentMalformed, ManifestRefused, NoEpochInForce
-from intake.manifest.acceptance import check_day, check_seen, epoch_in_force
-from intake.manifest.model import Epoch, Manifest, Role
+from intake.errors import DocumentMalformed, EpochClosed, ManifestRefused
+from intake.manifest.acceptance import check_day, epoch_in_force
+from intake.manifest.model import Epoch, Manifest, Role, Root
 from intake.manifest.outlook import WARNING_DAYS, closed_epochs, covered_until
 from intake.manifest.payload import parse_root
-from intake.online.high_water import HighWater, Record
+from intake.online.epoch_locks import EpochLocks
+from intake.online.high_water import LOCK, HighWater, Record
 from intake.online.manifest_file import ManifestFile, Stamp, VerifiedFile
 
 _LOG = logging.getLogger(__name__)
@@ -65,27 +68,57 @@ class _Answer:
 
 
 class KeysInForce:
-    """Reads, checks and remembers the manifest of one deployment."""
+    """Reads, checks and remembers the manifest of one deployment.
+
+    Whatever is asked raises ``ManifestRefused`` while there is no root file, or one that is none.
+    """
 
     def __init__(self, *, root: Path, manifest: Path, state: Path) -> None:
-        """Pin ``root``.
-
-        Raises:
-            ManifestRefused: there is no root file, or it is none.
-        """
-        try:
-            data = root.read_bytes()
-            self._file = ManifestFile(parse_root(data), manifest)
-        except OSError as error:
-            raise ManifestRefused(f"Cannot read the pinned root {root}; put it there.") from error
-        except DocumentMalformed as error:
-            raise ManifestRefused(f"{root} is no root file; put the right one there.") from error
-        self.root_bytes = data
-        self._high_water = HighWater(state, hashlib.sha256(data).hexdigest())
+        """Read the files when they are first needed: a missing root must be told like the rest."""
+        self._root_path = root
+        self._manifest_path = manifest
+        self._state = state
+        self._epoch_locks = EpochLocks(state / LOCK)
         self._lock = threading.Lock()
         self._believed: VerifiedFile | None = None
         self._answer: _Answer | None = None
         self._remembered: _Answer | None = None
+
+    def pin(self) -> KeysInForce:
+        """Read the root now, and return ourselves.
+
+        Raises:
+            ManifestRefused: there is none.
+        """
+        _ = self._file, self._high_water
+        return self
+
+    @functools.cached_property
+    def root_bytes(self) -> bytes:
+        """The root file, as it stood when it was pinned."""
+        try:
+            return self._root_path.read_bytes()
+        except OSError as error:
+            raise ManifestRefused(
+                f"Cannot read the pinned root {self._root_path}; put the admins' root.pub there."
+            ) from error
+
+    @functools.cached_property
+    def _root(self) -> Root:
+        try:
+            return parse_root(self.root_bytes)
+        except DocumentMalformed as error:
+            raise ManifestRefused(
+                f"{self._root_path} is no root file; put the admins' root.pub there."
+            ) from error
+
+    @functools.cached_property
+    def _file(self) -> ManifestFile:
+        return ManifestFile(self._root, self._manifest_path)
+
+    @functools.cached_property
+    def _high_water(self) -> HighWater:
+        return HighWater(self._state, self._root)
 
     def on(self, today: dt.date) -> InForce:
         """Return what is in force on ``today``, to seal to it, and remember the day.
@@ -128,11 +161,7 @@ class KeysInForce:
         file.check(today, record.seen)
         epoch = epoch_in_force(manifest, today)
         if epoch.id in record.closed:
-            raise NoEpochInForce(
-                f"The epoch {epoch.id} was called closed to the reviewers, who may have destroyed "
-                f"its keys. Set the clock right (it shows {today}); if it is right now, let an "
-                "admin run 'intake-keys rotate', and run 'intake keys install FILE'."
-            )
+            raise _closed(epoch.id, today)
         return InForce(
             manifest=manifest,
             epoch=epoch,
@@ -157,7 +186,7 @@ class KeysInForce:
             ManifestRefused: the manifest is missing, or not believed.
         """
         file, history = self._file.history()
-        check_seen(file.digests, self.record().seen)
+        file.check_past(self.record().seen)
         return history
 
     def install(self, data: bytes, today: dt.date) -> Manifest:
@@ -190,8 +219,28 @@ class KeysInForce:
         except OSError as error:
             raise _unreadable() from error
 
+    @contextlib.contextmanager
+    def still_open(self, epoch: Epoch, today: dt.date) -> Iterator[None]:
+        """Commit within this, and only this: meanwhile nobody calls ``epoch`` closed.
+
+        Raises:
+            EpochClosed: somebody has, and what is committed now might open for nobody.
+            ManifestRefused: it cannot be known.
+        """
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(self._epoch_locks.held(epoch.id))
+            except OSError as error:
+                raise _unwritable() from error
+            if epoch.id in self.record().closed:
+                raise _closed(epoch.id, today)
+            yield
+
     def close(self, today: dt.date, upload_hours: int) -> tuple[str, ...]:
         """Return the epochs that are closed on ``today``, once it is certain that they stay so.
+
+        An epoch to which something is being committed at this very moment is noted, so that
+        nothing follows, and is returned the next time.
 
         Raises:
             ManifestRefused, ClockSetBack: it cannot be known.
@@ -202,9 +251,9 @@ class KeysInForce:
         closed = closed_epochs(history, today, upload_hours, seen=seen.day)
         try:
             self._high_water.close(closed)
+            return tuple(e for e in closed if self._epoch_locks.nobody_holds(e))
         except OSError as error:
             raise _unwritable() from error
-        return closed
 
     def file(self) -> bytes:
         """Return the manifest file as it stands, believed or not.
@@ -263,6 +312,15 @@ class KeysInForce:
         warning = in_force.warning(today)
         if first and warning:
             _LOG.warning("%s", warning)
+
+
+def _closed(epoch: str, today: dt.date) -> EpochClosed:
+    return EpochClosed(
+        f"The epoch {epoch} was called closed to the reviewers, who may have destroyed its keys. "
+        f"Set the clock right (it shows {today}). If it is right now, an admin can end the epoch "
+        "early: 'intake-keys end EPOCH', 'intake-keys rotate --epoch-length day', new recipients, "
+        "'intake-keys sign', and 'intake keys install FILE'."
+    )
 
 
 def _unreadable() -> ManifestRefused:

@@ -6,8 +6,9 @@ hold for each version by itself. Whether it is believed is :mod:`intake.online.k
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +24,20 @@ from intake.manifest.model import Manifest, Root
 Stamp = tuple[int, ...]
 
 _Found = TypeVar("_Found")
+
+_COMMAND = "'intake keys install FILE'"
+_INSTALL = f"Run {_COMMAND} with the admins' newest manifest.json."
+
+
+@contextlib.contextmanager
+def _saying_what_mends_it() -> Iterator[None]:
+    """Add this machine's command to a refusal: the rules are the admins' machine's as well."""
+    try:
+        yield
+    except ManifestRefused as error:
+        if _COMMAND in str(error):
+            raise
+        raise ManifestRefused(f"{error} {_INSTALL}") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +58,18 @@ class VerifiedFile:
         Raises:
             ManifestRefused, ClockSetBack: it is not believed ``today``.
         """
-        check_seen(self.digests, seen)
-        check_day(self.manifest, today=today, seen=seen)
+        self.check_past(seen)
+        with _saying_what_mends_it():
+            check_day(self.manifest, today=today, seen=seen)
+
+    def check_past(self, seen: Seen) -> None:
+        """Apply what the past decides.
+
+        Raises:
+            ManifestRefused: another or a newer one was accepted before.
+        """
+        with _saying_what_mends_it():
+            check_seen(self.digests, seen)
 
 
 class ManifestFile:
@@ -149,7 +174,8 @@ class ManifestFile:
 
     def _parse(self, data: bytes) -> tuple[VerifiedFile, tuple[Manifest, ...]]:
         chain = parse_chain(data)
-        history = verify_history(self._root, chain)
+        with _saying_what_mends_it():
+            history = verify_history(self._root, chain)
         digests = tuple(envelope.digest() for envelope in chain)
         return VerifiedFile(digests, history[-1], manifest_fingerprint(chain[-1].payload)), history
 

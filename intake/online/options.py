@@ -30,7 +30,7 @@ class Options:
         return settings
 
     def keys(self) -> KeysInForce:
-        """Return the keys in force; the store need not answer for that."""
+        """Return the keys in force; the store need not answer for that, nor the root be there."""
         settings = self.settings()
         return KeysInForce(root=settings.root, manifest=settings.manifest, state=settings.state)
 

@@ -6,8 +6,8 @@ This module, and all that it can import, can seal and cannot open.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from intake.age.sealing.hybrid import HybridRecipient
@@ -15,6 +15,8 @@ from intake.age.sealing.seal import SealingWriter
 from intake.envelope.account import AccountRecord, Attachment
 from intake.envelope.identity import identity_document, seal_identity
 from intake.envelope.writer import EnvelopeWriter
+from intake.errors import EpochClosed
+from intake.manifest.model import Epoch
 from intake.manifest.outlook import refusing_day
 from intake.online.keys_in_force import InForce
 from intake.online.receiving import ArrivingFile
@@ -22,6 +24,9 @@ from intake.online.refusal import Reason, Refusal
 from intake.online.store.submissions import Arrival, Outcome, Store
 from intake.receipt.code import Code
 from intake.receipt.derivation import derive
+
+#: :meth:`intake.online.keys_in_force.KeysInForce.still_open`.
+StillOpen = Callable[[Epoch, dt.date], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -53,14 +58,20 @@ class Taken:
 class Sealing:
     """One submission being sealed under the keys that were in force when it began."""
 
-    def __init__(self, store: Store, in_force: InForce, *, upload_hours: int) -> None:
+    def __init__(
+        self, store: Store, in_force: InForce, *, still_open: StillOpen, upload_hours: int
+    ) -> None:
         """Begin a draft in ``store``, which is committed within ``upload_hours`` or not at all.
+
+        It is committed while its epoch is ``still_open``: by the calendar alone, whoever closes
+        epochs may have another clock, or other settings, than we had when this began.
 
         Raises:
             StoreUnavailable: it cannot be kept.
         """
         self._store = store
         self._in_force = in_force
+        self._still_open = still_open
         self._refusing_day = refusing_day(in_force.epoch, upload_hours)
         self._draft = store.draft()
         try:
@@ -95,7 +106,8 @@ class Sealing:
         """Seal the words, close the file and commit it.
 
         Raises:
-            Refusal: its epoch ended so long ago that the reviewers may think it is closed.
+            Refusal: its epoch was called closed, or ended so long ago that it may be.
+            NothingInForce: whether it was cannot be known.
             StoreUnavailable, TooManyMessages: it is not kept.
         """
         if today >= self._refusing_day:
@@ -128,9 +140,16 @@ class Sealing:
             day=today,
             size=size,
         )
-        outcome = self._store.commit(self._draft, arrival)
+        outcome = self._keep(arrival)
         sizes = tuple(attachment.size for attachment in self._attachments)
         return Taken(outcome, len(words.account), sizes)
+
+    def _keep(self, arrival: Arrival) -> Outcome:
+        try:
+            with self._still_open(self._in_force.epoch, arrival.day):
+                return self._store.commit(self._draft, arrival)
+        except EpochClosed as error:
+            raise Refusal(Reason.TOO_SLOW) from error
 
     def abandon(self) -> None:
         """Leave nothing behind. Does nothing to what was committed."""
@@ -139,9 +158,11 @@ class Sealing:
 
 
 @contextmanager
-def sealing(store: Store, in_force: InForce, *, upload_hours: int) -> Iterator[Sealing]:
+def sealing(
+    store: Store, in_force: InForce, *, still_open: StillOpen, upload_hours: int
+) -> Iterator[Sealing]:
     """Begin a submission; whatever fails before it is committed leaves nothing behind."""
-    submission = Sealing(store, in_force, upload_hours=upload_hours)
+    submission = Sealing(store, in_force, still_open=still_open, upload_hours=upload_hours)
     try:
         yield submission
     except BaseException:

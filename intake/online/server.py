@@ -32,8 +32,8 @@ SILENCE_SECONDS = 120
 #: How long a worker waits when it has no descriptor or thread left for a connection, in seconds.
 EXHAUSTED_PAUSE = 0.05
 
-#: Descriptors a connection may take at once: its socket, gunicorn's wait for its first byte, a
-#: draft, and what the store opens for a moment.
+#: Descriptors a connection may take at once: its socket, a draft, its epoch's lock, and what the
+#: store opens for a moment; or, before all but the first, gunicorn's wait for its first byte.
 DESCRIPTORS_PER_CONNECTION = 4
 #: Descriptors a worker needs besides.
 DESCRIPTORS_APART = 128

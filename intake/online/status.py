@@ -93,12 +93,13 @@ def problems_with_keys(settings: Settings, keys: KeysInForce, today: dt.date) ->
         problems += [warning] if warning else []
     except NothingInForce as error:
         problems.append(f"No account is taken now. {error}")
-    problems += _problems_with_the_signing_key(settings, keys)
+    problems += problems_with_the_signing_key(settings, keys)
     problems += _problems_with_the_clock(keys, today)
     return problems
 
 
-def _problems_with_the_signing_key(settings: Settings, keys: KeysInForce) -> list[str]:
+def problems_with_the_signing_key(settings: Settings, keys: KeysInForce) -> list[str]:
+    """Return what keeps the vaults from knowing our bundles, if a manifest is believed."""
     history = _history(keys)
     if not history:
         return []

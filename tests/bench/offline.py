@@ -177,7 +177,7 @@ def importing(folder: Path) -> str:
         listed.append(BundledSubmission(name, "2026-11", 1, DAY, path.stat().st_size, digest))
     (stick / LISTING).write_bytes(serialise_bundle(Bundle(1, (), tuple(listed)), None))
     begin = time.perf_counter()
-    report = import_bundle(vault, stick, lambda _: None)
+    report = import_bundle(vault, stick, lambda _: None, DAY)
     elapsed = time.perf_counter() - begin
     if len(report.imported) != ACCOUNTS:
         raise AssertionError(report.refused[:3])

@@ -35,7 +35,7 @@ from intake.offline.inbox import ImportReport, import_bundle
 from intake.offline.vault import Vault
 from intake.secret import Secret
 from tests.support.manifests import History, public, root
-from tests.support.submissions import ACCOUNT, EPOCH, Stick, seal
+from tests.support.submissions import ACCOUNT, EPOCH, LATER, Stick, seal
 from tests.support.vaults import (
     PASSPHRASE,
     SERVER,
@@ -68,7 +68,7 @@ def mine(vault: Vault) -> list[Any]:
 
 
 def take(vault: Vault, folder: Path) -> ImportReport:
-    return import_bundle(vault, folder, lambda _count: None)
+    return import_bundle(vault, folder, lambda _count: None, LATER)
 
 
 def unlocked(vault: Vault) -> Vault:

@@ -6,6 +6,7 @@ after. Nothing from the stick's side opens; what the vault keeps does, and is wh
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import os
 import shutil
@@ -22,14 +23,23 @@ from intake.age.opening.open import open_age, open_bytes
 from intake.age.opening.passphrase import PassphraseIdentity
 from intake.age.opening.rewrap import replace_header
 from intake.envelope.identity import seal_identity
-from intake.errors import AgeError, NotForUs
+from intake.errors import AgeError, NotForUs, VaultUnusable
 from intake.manifest.model import Role
+from intake.offline.destroying import destroy, survey
 from intake.offline.inbox import import_bundle
 from intake.offline.unpacking import Envelope
 from intake.offline.vault import Vault
 from tests.support.manifests import History, root
-from tests.support.submissions import EPOCH, Stick, seal
-from tests.support.vaults import PASSPHRASE, SERVER, Program, history_of, make_vault, review
+from tests.support.submissions import EPOCH, LATER, Stick, seal
+from tests.support.vaults import (
+    PASSPHRASE,
+    SERVER,
+    Program,
+    history_of,
+    make_vault,
+    november,
+    review,
+)
 
 NEXT = "2026-12"
 FILES = [("photo.jpg", b"\xff\xd8\xff" * 90_000)]
@@ -195,19 +205,30 @@ def test_what_comes_too_late_is_said_and_a_destroyed_key_is_not_made_again(
     )
 
 
-def test_an_account_kept_in_a_quorums_hands_is_not_silently_lost(
-    vault: Vault, stick: Stick, program: Program
+QUORUM = HybridIdentity.generate()
+
+
+@pytest.fixture
+def quorums(vault: Vault, stick: Stick) -> str:
+    """A third account of the epoch, that a quorum alone opens; imported while it was together."""
+    identity = seal_identity(ANSWERS, [vault.keys.custodians[EPOCH].recipient()])
+    added = stick.add(seal([QUORUM.recipient()], "quorum", identity=identity))
+    there = Vault.unlock(vault.folder, PASSPHRASE)
+    there.lend(EPOCH, Role.REVIEWERS, QUORUM)
+    assert import_bundle(there, stick.folder, lambda _count: None, LATER).refused == ()
+    return added.id
+
+
+def test_a_quorums_account_is_none_that_the_passphrase_opens(
+    vault: Vault, quorums: str, program: Program
 ) -> None:
-    quorum = HybridIdentity.generate()
-    source = io.BytesIO(stick.path(0).read_bytes())
-    both = [vault.keys.epochs[EPOCH].recipient(), quorum.recipient()]
-    header = replace_header(source, [vault.keys.epochs[EPOCH]], both)
-    stick.replace(0, header + source.read())
-    vault.lend(EPOCH, Role.REVIEWERS, quorum)
-    import_bundle(vault, stick.folder, lambda _count: None)
     done = program("keys", "destroy", EPOCH, "--yes")
     assert done.status == 0
-    assert "1 of them are sealed to a quorum" in done.out
+    assert "2 accounts of it are in this vault" in done.out
+    assert "1 more are sealed to a quorum and open with its shares alone." in done.out
+    with vault.path(quorums).open("rb") as sealed:
+        assert Envelope(open_age(sealed, [QUORUM])).account_text() == "quorum"
+    assert open_bytes(vault.identity_path(quorums).read_bytes(), [vault.keys.vault])
 
 
 # --- refused ---------------------------------------------------------------------------------
@@ -243,6 +264,195 @@ def closed_before_everything(stick: Stick) -> None:
     stick.submissions = stick.submissions[:1]
     stick.signer = None
     stick.write()
+
+
+# --- what is not whole in the vault itself, whatever the catalogue says -----------------------
+
+
+def nothing(vault: Vault, name: str) -> None:
+    del vault, name
+
+
+def file_missing(vault: Vault, name: str) -> None:
+    vault.path(name).unlink()
+
+
+def header_changed(vault: Vault, name: str) -> None:
+    data = vault.path(name).read_bytes()
+    at = data.index(b"-> ") + 60
+    other = b"B" if data[at : at + 1] == b"A" else b"A"
+    vault.path(name).write_bytes(data[:at] + other + data[at + 1 :])
+
+
+def header_broken(vault: Vault, name: str) -> None:
+    vault.path(name).write_bytes(vault.path(name).read_bytes().replace(b"->", b"~>", 1))
+
+
+def payload_changed(at: int) -> Callable[[Vault, str], None]:
+    def change(vault: Vault, name: str) -> None:
+        data = bytearray(vault.path(name).read_bytes())
+        data[at] ^= 1
+        vault.path(name).write_bytes(data)
+
+    return change
+
+
+def cut(vault: Vault, name: str) -> None:
+    data = vault.path(name).read_bytes()
+    vault.path(name).write_bytes(data[: len(data) // 2])
+
+
+def wrapped_to_a_lost_key(vault: Vault, name: str) -> None:
+    source = io.BytesIO(vault.path(name).read_bytes())
+    lost = [HybridIdentity.generate().recipient()]
+    header = replace_header(source, [vault.keys.vault], lost)
+    vault.path(name).write_bytes(header + source.read())
+
+
+SPOILED = {
+    "missing": file_missing,
+    "a changed header": header_changed,
+    "a broken header": header_broken,
+    "a changed payload": payload_changed(150_000),
+    "a changed end": payload_changed(-1),
+    "cut": cut,
+    "wrapped to a lost key": wrapped_to_a_lost_key,
+}
+
+
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize("name", SPOILED)
+def test_no_key_is_destroyed_while_a_file_of_its_epoch_would_open_nowhere(
+    name: str, at: int, vault: Vault, stick: Stick, program: Program
+) -> None:
+    """And the stick mends it, because the key is still there."""
+    program.well("import", stick.folder)
+    account = stick.submissions[at].id
+    SPOILED[name](vault, account)
+    keys = vault.keys
+    for _ in range(2):
+        sentence = program.fails("keys", "destroy", EPOCH, "--yes")
+        assert account in sentence
+        assert "Without the key of the epoch 2026-11, 1 accounts would open nowhere" in sentence
+        assert "--lose-damaged" in sentence
+    assert vault.keys == keys
+    assert "Imported 1; 2 were here already." in program.well("import", stick.folder)
+    program.well("keys", "destroy", EPOCH, "--yes")
+    with vault.envelope(account) as envelope:
+        assert envelope.account_text() == ("one", "two")[at]
+
+
+@pytest.mark.parametrize("name", [*SPOILED])
+def test_a_quorums_account_that_is_not_as_it_came_holds_the_key(
+    name: str, vault: Vault, quorums: str, program: Program
+) -> None:
+    if name == "wrapped to a lost key":
+        vault.path(quorums).write_bytes(seal([HybridIdentity.generate().recipient()]))
+    else:
+        SPOILED[name](vault, quorums)
+    assert quorums in program.fails("keys", "destroy", EPOCH, "--yes")
+    assert EPOCH in vault.keys.epochs
+
+
+def test_what_the_catalogue_has_lost_holds_the_key(
+    vault: Vault, quorums: str, stick: Stick, program: Program
+) -> None:
+    """With the catalogue gone, nothing shows that a file is as it came."""
+    (vault.folder / "catalogue.age").unlink()
+    assert "not known to be closed" in program.fails("keys", "destroy", EPOCH, "--yes")
+    program.well("import", stick.folder)
+    (vault.path("0" * 32)).write_bytes(b"somebody put it there")
+    assert "0" * 32 in program.fails("keys", "destroy", EPOCH, "--yes")
+    vault.path("0" * 32).unlink()
+    program.well("keys", "destroy", EPOCH, "--yes")
+    assert vault.path(quorums).exists()
+
+
+@pytest.mark.parametrize("copy", [None, b"", b"words", bytes(100_000), seal_identity({}, [])])
+def test_answers_that_only_the_custodians_key_opens_are_copied_first(
+    copy: bytes | None, vault: Vault, stick: Stick, program: Program
+) -> None:
+    program.well("import", stick.folder)
+    name = stick.submissions[0].id
+    vault.identity_path(name).unlink()
+    if copy is not None:
+        vault.identity_path(name).write_bytes(copy)
+    program.well("keys", "destroy", EPOCH, "--yes")
+    assert ANSWERS["reach"] in program.well("show", name)
+
+
+def test_answers_in_a_quorums_account_hold_the_custodians_key(
+    vault: Vault, quorums: str, stick: Stick, program: Program
+) -> None:
+    vault.identity_path(quorums).unlink()
+    sentence = program.fails("keys", "destroy", EPOCH, "--yes")
+    assert f"{quorums} has answers that only the custodian's key opens" in sentence
+    there = Vault.unlock(vault.folder, PASSPHRASE)
+    there.lend(EPOCH, Role.REVIEWERS, QUORUM)
+    import_bundle(there, stick.folder, lambda _count: None, LATER)
+    program.well("keys", "destroy", EPOCH, "--yes")
+
+
+def test_what_came_damaged_holds_the_key_until_it_is_given_up(
+    vault: Vault, stick: Stick, program: Program
+) -> None:
+    one_damaged(stick)
+    stick.replace(1, stick.path(1).read_bytes())
+    name = stick.submissions[1].id
+    done = program("import", stick.folder)
+    assert (done.status, done.errors, len(done.warnings)) == (0, [], 1)
+    assert f"The account {name} came damaged" in done.warnings[0]
+    assert "is closed" not in done.out
+    assert "not all of it is whole" in program.well("keys", "show")
+    assert f"{name} is damaged" in program.fails("keys", "destroy", EPOCH, "--yes")
+    assert EPOCH in vault.keys.epochs
+    # It is its own word, and asked all the same.
+    done = program("keys", "destroy", EPOCH, "--lose-damaged", stdin="n\n")
+    assert (done.status, EPOCH in vault.keys.epochs) == (1, True)
+    said = program.well("keys", "destroy", EPOCH, "--lose-damaged", "--yes")
+    assert f"Given up: {name} is damaged." in said
+    assert "1 accounts of it are in this vault" in said
+    assert EPOCH not in vault.keys.epochs
+    assert program("import", stick.folder).warnings == []
+
+
+def test_a_custodian_who_reviews_nothing_gives_the_answers_up_by_a_word_of_its_own(
+    tmp_path: Path, program: Program
+) -> None:
+    vault = make_vault(tmp_path / "vault", NEXT)
+    with vault.exclusive():
+        vault.add_epochs({EPOCH: HybridIdentity.generate()}, Role.CUSTODIANS)
+    named = november(QUORUM, custodians=[vault.keys.custodians[EPOCH]])
+    stick = Stick.make(tmp_path / "stick", seal([QUORUM.recipient()]))
+    stick.sign(SERVER, root(), History().then(server=SERVER.public().key, epochs=(named,)))
+    stick.close(EPOCH)
+    assert "A custodian must review as well" in program("import", stick.folder).err
+    sentence = program.fails("keys", "destroy", EPOCH, "--yes")
+    assert "the answers in them would open nowhere" in sentence
+    said = program.well("keys", "destroy", EPOCH, "--yes", "--lose-damaged")
+    assert "Given up: the answers" in said
+    assert vault.keys.destroyed == (EPOCH,)
+
+
+@pytest.mark.parametrize("day", [dt.date(1970, 1, 1), dt.date(2026, 11, 30)])
+def test_no_key_is_destroyed_before_its_epoch_is_over(
+    day: dt.date, vault: Vault, stick: Stick, program: Program, tmp_path: Path
+) -> None:
+    """A server whose clock was far ahead calls an epoch closed in which accounts still arrive."""
+    program.well("import", stick.folder)
+    early = review(tmp_path / "vault", tmp_path / "passphrase", today=day)
+    sentence = early.fails("keys", "destroy", EPOCH, "--yes")
+    assert f"ends on 2026-11-30, and this machine's clock shows {day}" in sentence
+    assert EPOCH in vault.keys.epochs
+
+
+def test_what_changes_while_it_is_asked_keeps_the_key(vault: Vault, stick: Stick) -> None:
+    import_bundle(vault, stick.folder, lambda _count: None, LATER)
+    seen = survey(vault, EPOCH, LATER, lambda _count: None)
+    file_missing(vault, stick.submissions[0].id)
+    with vault.exclusive(), pytest.raises(VaultUnusable, match="changed meanwhile"):
+        destroy(vault, seen, LATER)
+    assert EPOCH in vault.keys.epochs
 
 
 REFUSED = (unsigned, no_server_key, not_closed, one_missing, one_damaged, closed_before_everything)

@@ -86,7 +86,7 @@ def test_a_server_that_starts_removes_what_was_left(tmp_path: Path) -> None:
     scene = make_scene(tmp_path / "deployment", port=port, today=dt.datetime.now(dt.UTC).date())
     for folder, name in (
         (scene.settings.manifest.parent, "manifest.json"),
-        (scene.settings.state, "high-water.json"),
+        (scene.settings.state, scene.record.name),
     ):
         (folder / f".{name}.0123456789ab.draft").write_bytes(b"{")
     (scene.folder / ".manifest.json.swp").write_bytes(b"an editor's")

@@ -20,6 +20,7 @@ from intake.age.opening.passphrase import PassphraseIdentity
 from intake.envelope.identity import seal_identity
 from intake.errors import AgeError, IntakeError, WrongPassphrase
 from intake.manifest.model import Role
+from intake.offline.destroying import destroy, survey
 from intake.offline.identity_answers import read_answers
 from intake.offline.inbox import import_bundle
 from intake.offline.rekeying import rekey
@@ -27,7 +28,7 @@ from intake.offline.vault import Vault
 from intake.secret import Secret
 from tests.support.kills import killed_at
 from tests.support.manifests import root
-from tests.support.submissions import EPOCH, Stick, seal
+from tests.support.submissions import EPOCH, LATER, Stick, seal
 from tests.support.vaults import PASSPHRASE, SERVER, WORK_FACTOR, history_of, make_vault
 
 BOTH = pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -69,7 +70,7 @@ def accounts(vault: Vault) -> set[str]:
 
 
 def take(vault: Vault, stick: Stick) -> tuple[str, ...]:
-    report = import_bundle(vault, stick.folder, lambda _count: None)
+    report = import_bundle(vault, stick.folder, lambda _count: None, LATER)
     assert report.refused == ()
     return report.closed
 
@@ -144,8 +145,9 @@ def test_destroying_leaves_the_key_or_not(
 
     def work(folder: Path) -> None:
         found = unlocked(folder)
+        seen = survey(found, EPOCH, LATER, lambda _count: None)
         with found.exclusive():
-            found.destroy_epoch(EPOCH)
+            destroy(found, seen, LATER)
 
     for folder in every_death(tmp_path, vault.folder, work, after=after, least=6):
         found = unlocked(folder)

@@ -46,6 +46,7 @@ from tests.support.manifests import (
 )
 
 A_DAY = dt.timedelta(days=1)
+LATER = TODAY + A_DAY * 30
 CLASSICAL = str(X25519Identity.generate().recipient())
 
 
@@ -87,6 +88,13 @@ def relabelled(envelope: dsse.Envelope, claims: str) -> dsse.Envelope:
 
 
 TWO_OF_THREE = {"admins": public("a", "b", "c"), "threshold": 2}
+
+
+def later(name: str, begins: dt.date) -> Epoch:
+    """Return an epoch of one day, with a recipient of its own."""
+    ours = (recipient(int(name)),)
+    return epoch(id=name, begins=begins, ends=begins + A_DAY, recipients=ours)
+
 
 # --- histories that are believed -------------------------------------------------------------
 
@@ -157,17 +165,12 @@ BELIEVED: dict[str, tuple[Root, History]] = {
         History().then(
             epochs=(
                 epoch(id="1", begins=TODAY, ends=TODAY + A_DAY),
-                epoch(id="2", begins=TODAY + A_DAY, ends=TODAY + A_DAY * 2),
-                epoch(id="3", begins=TODAY + A_DAY * 9, ends=TODAY + A_DAY * 10),
+                later("2", TODAY + A_DAY),
+                later("3", TODAY + A_DAY * 9),
             )
         ),
     ),
-    "one recipient in two epochs": (
-        root(),
-        History().then(
-            epochs=(epoch(), epoch(id="2026-12", begins=TODAY + A_DAY * 30, ends=dt.date.max))
-        ),
-    ),
+    "a recipient goes on in its epoch": (root(), History().then().then()),
 }
 
 
@@ -540,6 +543,15 @@ def test_what_is_signed_but_no_manifest_is_refused() -> None:
     ):
         with pytest.raises(DocumentMalformed):
             accept(History().add(sign(payload, "a")), root())
+
+
+def test_a_recipient_is_of_one_epoch_in_all_versions() -> None:
+    """Its key is destroyed when that epoch is over: the other would be closed for good with it."""
+    again = epoch(id="later", begins=LATER, ends=dt.date.max)
+    first = History().then()
+    for history in (History().then(epochs=(epoch(), again)), first.then(epochs=(again,))):
+        with pytest.raises(ManifestRefused, match="2026-11 and later name one recipient"):
+            accept(history, root())
 
 
 # --- time and what was seen before -----------------------------------------------------------

@@ -73,6 +73,32 @@ def test_an_epoch_is_found_again_by_its_name_and_by_its_days(length: EpochLength
 
 
 @pytest.mark.parametrize(
+    ("day", "count", "length"),
+    [
+        (D(9999, 12, 31), 1, EpochLength.DAY),
+        (D(9999, 12, 30), 2, EpochLength.DAY),
+        (D(9999, 12, 27), 1, EpochLength.WEEK),
+        (D(9999, 12, 31), 1, EpochLength.WEEK),
+        (D(9999, 12, 20), 2, EpochLength.WEEK),
+        (D(9999, 12, 1), 1, EpochLength.MONTH),
+        (D(9999, 11, 1), 2, EpochLength.MONTH),
+        (D(9999, 1, 1), 400, EpochLength.DAY),
+    ],
+)
+def test_beyond_the_calendars_end_there_is_no_epoch(
+    day: dt.date, count: int, length: EpochLength
+) -> None:
+    with pytest.raises(ManifestRefused, match="9999"):
+        periods_from(day, count, length)
+
+
+@pytest.mark.parametrize("length", EpochLength)
+def test_the_calendars_first_epochs_are_found_again_by_their_names(length: EpochLength) -> None:
+    for period in periods_from(D(1, 1, 1), 50, length):
+        assert period_named(period.id) == period
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "",

@@ -13,12 +13,10 @@ import pytest
 
 from intake.manifest.fingerprint import (
     manifest_fingerprint,
-    recipient_fingerprint,
     recipients_fingerprint,
     root_fingerprint,
     signer_fingerprint,
 )
-from tests.support.manifests import recipient
 
 #: SHA-256 of english.txt as BIP 39 publishes it: 2,048 lines, a line feed at each one's end.
 PUBLISHED = "2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8eff3a2ed3b24dbda"
@@ -31,7 +29,6 @@ KINDS: dict[str, Callable[[bytes], str]] = {
     "root": root_fingerprint,
     "recipients": recipients_fingerprint,
     "signer": signer_fingerprint,
-    "recipient": lambda data: recipient_fingerprint(data.decode("ascii")),
 }
 
 
@@ -83,11 +80,6 @@ def test_one_file_taken_for_another_kind_has_other_words() -> None:
 
 def test_one_bit_gives_other_words() -> None:
     assert manifest_fingerprint(b"\x00").split()[0] != manifest_fingerprint(b"\x01").split()[0]
-
-
-def test_a_recipient_is_named_by_its_own_spelling() -> None:
-    text = recipient().recipient
-    assert recipient_fingerprint(text) == expected("recipient", text.encode())
 
 
 def test_nothing_is_fetched_to_know_the_words() -> None:

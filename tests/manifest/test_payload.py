@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime as dt
 import json
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from intake.errors import DocumentMalformed
-from intake.manifest.model import Admin, Manifest, ReceiptParameters, Role
+from intake.manifest.model import Admin, Manifest, ReceiptParameters, Role, is_name
 from intake.manifest.payload import (
     parse_manifest,
     parse_root,
@@ -234,3 +235,39 @@ def test_root_files_are_as_strict(change: Change) -> None:
     change(document)
     with pytest.raises(DocumentMalformed):
         parse_root(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("aye", True),
+        ("မအေး", True),
+        ("Ma Aye (Mandalay)", True),
+        ("x" * 64, True),
+        ("", False),
+        (" ", False),
+        (" aye", False),
+        ("aye\n", False),
+        ("x" * 65, False),
+        ("a\x1b[2J", False),
+        ("root: a\nroot: b", False),
+        ("a\u202eb", False),
+        ("a\u200bb", False),
+        ("a\x00", False),
+    ],
+)
+def test_names_are_ones_that_can_be_read_out(name: str, right: bool) -> None:  # noqa: FBT001
+    assert is_name(name) is right
+    person = dataclasses.replace(public("a")[0], name=name)
+    with_name = [
+        manifest(organisation=name),
+        manifest(admins=(person,)),
+        manifest(vaults=(person,)),
+        manifest(epochs=(epoch(recipients=(dataclasses.replace(recipient(), name=name),)),)),
+    ]
+    for found in with_name:
+        if right:
+            assert parse_manifest(serialise_manifest(found)) == found
+        else:
+            with pytest.raises(DocumentMalformed, match="can be seen"):
+                parse_manifest(serialise_manifest(found))

@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,9 @@ LOST = Entry("f0" * 16, "", None, Status.DAMAGED, 0, "", None)
 def test_entries_round_trip_sealed(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.age"
     assert catalogue.load(path, [IDENTITY]) == Catalogue()
-    saved = Catalogue({ENTRY.id: ENTRY, LOST.id: LOST}, frozenset({"2026-10", "2026-W40"}))
+    saved = Catalogue(
+        {ENTRY.id: ENTRY, LOST.id: LOST}, frozenset({"2026-10", "2026-W40"}), frozenset({"2026-10"})
+    )
     catalogue.save(path, IDENTITY.recipient(), saved)
     assert catalogue.load(path, [HybridIdentity.generate(), IDENTITY]) == saved
     for secret in (ENTRY.id, ENTRY.epoch, "2026"):
@@ -63,6 +66,7 @@ def test_a_catalogue_of_the_first_version_is_read(tmp_path: Path) -> None:
         sealed({"entries": [{**GOOD, "attachments": "many"}]}),
         sealed({"entries": [GOOD]})[:-1],
         sealed({"entries": [], "closed": 1}),
+        sealed({"entries": [], "unopened": 1}),
         seal_bytes(b"{", [IDENTITY.recipient()]),
         seal_bytes(b'{"entries": []}', [HybridIdentity.generate().recipient()]),
     ],
@@ -72,3 +76,31 @@ def test_a_damaged_catalogue_is_refused_with_the_way_out(data: bytes, tmp_path: 
     path.write_bytes(data)
     with pytest.raises(VaultUnusable, match="remove it"):
         catalogue.load(path, [IDENTITY])
+
+
+def test_a_catalogue_for_another_key_says_what_to_restore_first(tmp_path: Path) -> None:
+    """As beside an identities.age from before a rekey: removing it alone would lose accounts."""
+    path = tmp_path / "catalogue.age"
+    catalogue.save(path, HybridIdentity.generate().recipient(), Catalogue())
+    with pytest.raises(VaultUnusable, match="restore the newest copy of identities"):
+        catalogue.load(path, [IDENTITY])
+
+
+@pytest.mark.parametrize(
+    ("changes", "unopened", "whole"),
+    [
+        ({}, (), True),
+        ({"status": Status.DAMAGED}, (), False),
+        ({"status": Status.MISSING}, (), False),
+        ({"status": Status.LOCKED}, (), True),
+        ({"status": Status.DAMAGED, "epoch": "2026-10"}, (), True),
+        ({}, ("2026-11",), False),
+        ({}, ("2026-10",), True),
+    ],
+)
+def test_an_epoch_is_whole_when_nothing_is_known_to_be_wrong_with_it(
+    changes: dict[str, Any], unopened: tuple[str, ...], *, whole: bool
+) -> None:
+    entry = dataclasses.replace(ENTRY, **changes)
+    found = Catalogue({ENTRY.id: entry}, unopened=frozenset(unopened))
+    assert found.is_whole("2026-11") is whole

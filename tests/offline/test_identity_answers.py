@@ -20,7 +20,7 @@ from intake.manifest.model import Role
 from intake.offline.identity_answers import read_answers
 from intake.offline.inbox import import_bundle
 from intake.offline.vault import Vault
-from tests.support.submissions import ACCOUNT, EPOCH, Stick, seal
+from tests.support.submissions import ACCOUNT, EPOCH, LATER, Stick, seal
 from tests.support.vaults import PASSPHRASE, make_vault
 
 ANSWERS = {"reach": "မေးပါ ask for the midwife\nat the river", "name": "Ma —"}
@@ -43,7 +43,7 @@ def sealed_to(vault: Vault, identity: bytes) -> bytes:
 
 
 def take(vault: Vault, stick: Stick) -> str:
-    assert import_bundle(vault, stick.folder, lambda _count: None).refused == ()
+    assert import_bundle(vault, stick.folder, lambda _count: None, LATER).refused == ()
     return stick.submissions[0].id
 
 
@@ -114,7 +114,7 @@ def test_a_key_for_reviewers_does_not_open_them_nor_the_other_way_round(
     assert read(vault, take(vault, stick)) is None
     sealed = seal([custodian(vault).recipient()])
     other = Stick.make(tmp_path / "other", sealed)
-    assert len(import_bundle(vault, other.folder, lambda _count: None).refused) == 1
+    assert len(import_bundle(vault, other.folder, lambda _count: None, LATER).refused) == 1
 
 
 # --- sealed by an attacker -------------------------------------------------------------------

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import io
 import os
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from intake.age.header import parse_header
 from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.open import open_bytes
 from intake.age.sealing.seal import seal_bytes
-from intake.errors import BundleBroken, NotForUs, NotInVault
+from intake.errors import BundleBroken, NotForUs, NotInVault, VaultUnusable
 from intake.manifest.fingerprint import root_fingerprint
 from intake.manifest.model import Role
 from intake.manifest.payload import serialise_root
@@ -19,9 +20,10 @@ from intake.manifest.signing import SigningIdentity
 from intake.offline import inbox, trust
 from intake.offline.catalogue import Catalogue, Status
 from intake.offline.inbox import ImportReport, import_bundle
+from intake.offline.rekeying import rekey
 from intake.offline.vault import Vault
 from tests.support.manifests import History, root
-from tests.support.submissions import ACCOUNT, DAY, EPOCH, Stick, seal
+from tests.support.submissions import ACCOUNT, DAY, EPOCH, LATER, Stick, seal
 from tests.support.vaults import PASSPHRASE, SERVER, history_of, make_vault, november
 
 FILES = [("ဓာတ်ပုံ.jpg", os.urandom(300_000)), ("b.txt", b"")]
@@ -41,7 +43,7 @@ def stick(vault: Vault, tmp_path: Path) -> Stick:
 
 
 def take(vault: Vault, stick: Stick) -> ImportReport:
-    return import_bundle(vault, stick.folder, lambda _count: None)
+    return import_bundle(vault, stick.folder, lambda _count: None, LATER)
 
 
 def payload(path: Path) -> bytes:
@@ -81,10 +83,10 @@ def test_from_the_payload_on_every_byte_is_as_it_was_received(vault: Vault, stic
 
 def test_the_whole_file_is_hashed_and_its_progress_told(vault: Vault, stick: Stick) -> None:
     told: list[int] = []
-    import_bundle(vault, stick.folder, told.append)
+    import_bundle(vault, stick.folder, told.append, LATER)
     assert sum(told) == sum(submission.size for submission in stick.submissions)
     told.clear()
-    import_bundle(vault, stick.folder, told.append)
+    import_bundle(vault, stick.folder, told.append, LATER)
     assert sum(told) == sum(submission.size for submission in stick.submissions)
 
 
@@ -240,7 +242,7 @@ def test_what_opens_but_is_no_envelope_is_kept_as_evidence(vault: Vault, tmp_pat
 def test_without_a_bundle_there_is_nothing_to_take(vault: Vault, tmp_path: Path) -> None:
     for place in (tmp_path / "missing", tmp_path):
         with pytest.raises(BundleBroken):
-            import_bundle(vault, place, lambda _count: None)
+            import_bundle(vault, place, lambda _count: None, LATER)
 
 
 # --- another file under an id that is here ---------------------------------------------------
@@ -352,6 +354,20 @@ def test_a_closed_epoch_that_is_all_here_is_remembered(vault: Vault, stick: Stic
     assert vault.closed_epochs() == {EPOCH}
 
 
+def test_an_epoch_that_is_not_over_by_our_clock_is_not_taken_for_closed(
+    vault: Vault, stick: Stick
+) -> None:
+    closing(stick, history_of(vault))
+    for day in (dt.date(1970, 1, 1), DAY, dt.date(2026, 11, 30)):
+        report = import_bundle(vault, stick.folder, lambda _count: None, day)
+        assert report.closed == ()
+        [warning] = report.warnings
+        assert f"ends on 2026-11-30, and this machine's clock shows {day}" in warning
+        assert vault.closed_epochs() == frozenset()
+    report = import_bundle(vault, stick.folder, lambda _count: None, dt.date(2026, 12, 1))
+    assert (report.closed, report.warnings) == ((EPOCH,), ())
+
+
 def test_an_epoch_that_is_not_said_to_be_closed_is_not(vault: Vault, stick: Stick) -> None:
     stick.sign(SERVER, root(), history_of(vault))
     assert take(vault, stick).closed == ()
@@ -429,6 +445,7 @@ def test_what_was_never_sealed_to_this_vault_does_not_keep_an_epoch_open(
     report = take(vault, stick)
     assert [refused for refused, _ in report.refused] == [early.id]
     assert f"unlock --epoch {EPOCH}" in str(report.refused[0][1])
+    assert "under version 1 of the manifest" in str(report.refused[0][1])
     assert report.closed == (EPOCH,)
 
 
@@ -457,6 +474,164 @@ def test_a_custodian_who_cannot_open_the_accounts_keeps_the_epoch_open(
     stick.add(seal([OTHERS.recipient()]))
     closing(stick, History().then(server=SERVER.public().key, epochs=(named,)))
     assert take(vault, stick).closed == ()
+
+
+def test_a_custodian_who_reviews_nothing_learns_why_and_closes_the_epoch(tmp_path: Path) -> None:
+    custodian = HybridIdentity.generate()
+    vault = make_vault(tmp_path / "custodian", "2026-12")
+    with vault.exclusive():
+        vault.add_epochs({EPOCH: custodian}, Role.CUSTODIANS)
+    named = november(OTHERS, custodians=[custodian])
+    stick = Stick.make(tmp_path / "stick", seal([OTHERS.recipient()]))
+    closing(stick, History().then(server=SERVER.public().key, epochs=(named,)))
+    report = take(vault, stick)
+    assert "A custodian must review as well" in str(report.refused[0][1])
+    # The key may go, but not as if nothing were lost with it.
+    assert report.closed == ()
+    assert vault.closed_epochs() == vault.catalogue().unopened == {EPOCH}
+    # Once a quorum has come together and the accounts are here, nothing is.
+    vault.lend(EPOCH, Role.REVIEWERS, OTHERS)
+    assert take(vault, stick).closed == (EPOCH,)
+    assert vault.catalogue().unopened == frozenset()
+
+
+# --- what is damaged here, or came damaged ---------------------------------------------------
+
+
+def flip_header(path: Path) -> None:
+    """Change one character of the first stanza: well formed, and nobody's."""
+    data = path.read_bytes()
+    at = data.index(b"-> ") + 60
+    path.write_bytes(data[:at] + (b"B" if data[at : at + 1] == b"A" else b"A") + data[at + 1 :])
+
+
+def break_header(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"->", b"~>", 1))
+
+
+SPOILED: dict[str, Callable[[Path], object]] = {
+    "missing": Path.unlink,
+    "a changed header": flip_header,
+    "a broken header": break_header,
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILED)
+@pytest.mark.parametrize("catalogue", ["kept", "lost"])
+def test_what_was_spoiled_in_the_vault_is_brought_again(
+    spoil: str, catalogue: str, vault: Vault, stick: Stick
+) -> None:
+    take(vault, stick)
+    name = stick.submissions[1].id
+    whole = payload(vault.path(name))
+    SPOILED[spoil](vault.path(name))
+    if catalogue == "lost":
+        (vault.folder / "catalogue.age").unlink()
+    report = take(vault, stick)
+    assert name in report.imported
+    assert report.refused == ()
+    assert vault.is_ours(name)
+    assert payload(vault.path(name)) == whole
+    assert vault.entries()[name].received_sha256 == stick.submissions[1].sha256
+    assert set(take(vault, stick).known) == stick.ids()
+
+
+def test_with_an_older_key_file_everything_is_wrapped_anew(vault: Vault, stick: Stick) -> None:
+    take(vault, stick)
+    keys = vault.folder / "identities.age"
+    older = keys.read_bytes()
+    rekey(vault, lambda _count: None)
+    keys.write_bytes(older)
+    with pytest.raises(VaultUnusable, match="restore the newest copy of identities"):
+        vault.entries()
+    (vault.folder / "catalogue.age").unlink()
+    assert {entry.status for entry in vault.entries().values()} == {Status.LOCKED}
+    assert set(take(vault, stick).imported) == stick.ids()
+    assert all(vault.is_ours(name) for name in vault.ids())
+    assert {entry.status for entry in vault.entries().values()} == {Status.UNREAD}
+
+
+def test_what_is_missing_is_listed_as_such(vault: Vault, stick: Stick) -> None:
+    take(vault, stick)
+    one, two, _ = (submission.id for submission in stick.submissions)
+    vault.path(one).unlink()
+    # Saved for another's sake, the catalogue keeps the entry.
+    vault.mark_read(two)
+    entry = vault.entries()[one]
+    assert (entry.status, entry.epoch) == (Status.MISSING, EPOCH)
+    take(vault, stick)
+    assert vault.entries()[one].status is Status.UNREAD
+
+
+def test_what_was_read_stays_read_when_it_is_brought_again(vault: Vault, stick: Stick) -> None:
+    take(vault, stick)
+    name = stick.submissions[0].id
+    vault.mark_read(name)
+    vault.path(name).unlink()
+    take(vault, stick)
+    assert vault.entries()[name].status is Status.READ
+
+
+def changed_at_the_end(data: bytes) -> bytes:
+    return data[:-50] + bytes([data[-50] ^ 1]) + data[-49:]
+
+
+CAME_DAMAGED: dict[str, Callable[[bytes], bytes]] = {
+    "changed": changed_at_the_end,
+    "cut": lambda data: data[:100_000],
+    "cut behind the header": lambda data: data[: data.index(b"--- ") + 48],
+}
+
+
+@pytest.mark.parametrize("damage", CAME_DAMAGED)
+@pytest.mark.parametrize("catalogue", ["kept", "lost"])
+def test_what_came_damaged_is_said_and_gives_way_to_a_whole_one(
+    damage: str, catalogue: str, vault: Vault, stick: Stick
+) -> None:
+    whole, name = stick.path(1).read_bytes(), stick.submissions[1].id
+    stick.replace(1, CAME_DAMAGED[damage](whole))
+    closing(stick, history_of(vault))
+    for times in range(2):
+        report = take(vault, stick)
+        assert len(report.imported) == (0 if times else 3)
+        assert report.closed == ()
+        [warning] = report.warnings
+        assert name in warning
+    assert vault.entries()[name].status is Status.DAMAGED
+    if catalogue == "lost":
+        (vault.folder / "catalogue.age").unlink()
+    stick.replace(1, whole)
+    report = take(vault, stick)
+    assert name in report.imported
+    assert (report.refused, report.warnings, report.closed) == ((), (), (EPOCH,))
+    assert payload(vault.path(name)) == payload(stick.path(1))
+    assert vault.entries()[name].status is Status.UNREAD
+
+
+def test_what_came_damaged_gives_way_to_nothing_that_is_damaged_too(
+    vault: Vault, stick: Stick
+) -> None:
+    whole, name = stick.path(1).read_bytes(), stick.submissions[1].id
+    stick.replace(1, changed_at_the_end(whole))
+    take(vault, stick)
+    before = vault.path(name).read_bytes()
+    junk = seal_bytes(b"no zip at all", [vault.keys.epochs[EPOCH].recipient()])
+    for other in (CAME_DAMAGED["cut"](whole), junk):
+        stick.replace(1, other)
+        assert "another file under the id" in str(take(vault, stick).refused[0][1])
+        assert vault.path(name).read_bytes() == before
+    assert all(not path.endswith(".partial") for path in names(vault))
+
+
+def test_what_is_no_envelope_but_as_it_was_sealed_is_never_replaced(
+    vault: Vault, tmp_path: Path
+) -> None:
+    """It is evidence, and whole: a newer program may read it."""
+    recipient = [vault.keys.epochs[EPOCH].recipient()]
+    stick = Stick.make(tmp_path / "stick", seal_bytes(b"no zip at all", recipient))
+    take(vault, stick)
+    stick.replace(0, seal(recipient))
+    assert "another file under the id" in str(take(vault, stick).refused[0][1])
 
 
 # --- quorums ---------------------------------------------------------------------------------
@@ -499,15 +674,34 @@ def test_with_the_catalogue_lost_it_is_locked_and_not_damaged(vault: Vault, tmp_
     assert (entry.status, entry.language, entry.day) == (Status.UNREAD, "my", DAY)
 
 
-def test_what_a_quorum_and_this_vault_open_stays_the_quorums(vault: Vault, tmp_path: Path) -> None:
+def both_open(vault: Vault, quorum: HybridIdentity) -> bytes:
+    return seal([vault.keys.epochs[EPOCH].recipient(), quorum.recipient()])
+
+
+def test_a_quorum_takes_nothing_away_that_our_own_key_opens(vault: Vault, tmp_path: Path) -> None:
     quorum = HybridIdentity.generate()
-    sealed = seal([vault.keys.epochs[EPOCH].recipient(), quorum.recipient()])
-    stick = Stick.make(tmp_path / "stick", sealed)
+    stick = Stick.make(tmp_path / "stick", both_open(vault, quorum))
     name = stick.submissions[0].id
     vault.lend(EPOCH, Role.REVIEWERS, quorum)
     take(vault, stick)
-    assert vault.path(name).read_bytes() == sealed
-    assert not vault.is_ours(name)
+    assert vault.is_ours(name)
+    outside = Vault.unlock(vault.folder, PASSPHRASE)
+    with outside.envelope(name) as envelope:
+        assert envelope.account_text() == ACCOUNT
+
+
+def test_what_a_quorum_was_left_with_is_wrapped_to_us_by_the_next_import(
+    vault: Vault, tmp_path: Path
+) -> None:
+    """As an earlier version of the program kept it."""
+    sealed = both_open(vault, HybridIdentity.generate())
+    stick = Stick.make(tmp_path / "stick", sealed)
+    name = stick.submissions[0].id
+    take(vault, stick)
+    vault.path(name).write_bytes(sealed)
+    assert take(vault, stick).imported == (name,)
+    assert vault.is_ours(name)
+    assert take(vault, stick).known == (name,)
 
 
 def files(vault: Vault) -> list[Path]:

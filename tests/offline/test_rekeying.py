@@ -18,7 +18,7 @@ from intake.offline.inbox import import_bundle
 from intake.offline.rekeying import RekeyReport, rekey, total_size
 from intake.offline.vault import Vault
 from intake.secret import Secret
-from tests.support.submissions import EPOCH, Stick, seal
+from tests.support.submissions import EPOCH, LATER, Stick, seal
 from tests.support.vaults import PASSPHRASE, make_vault
 
 ANSWERS = {"reach": "ask for the midwife"}
@@ -40,7 +40,7 @@ def vault(tmp_path: Path) -> Vault:
         seal([QUORUM.recipient()], "three"),
     )
     vault.lend(EPOCH, Role.REVIEWERS, QUORUM)
-    assert import_bundle(vault, stick.folder, lambda _count: None).refused == ()
+    assert import_bundle(vault, stick.folder, lambda _count: None, LATER).refused == ()
     return Vault.unlock(vault.folder, PASSPHRASE)
 
 
@@ -116,7 +116,7 @@ def test_who_unlocked_before_goes_on_with_the_new_key(vault: Vault, tmp_path: Pa
     other = Vault.unlock(vault.folder, PASSPHRASE)
     stick = Stick.make(tmp_path / "later", seal([vault.keys.epochs[EPOCH].recipient()], "four"))
     waiting = threading.Thread(
-        target=lambda: import_bundle(other, stick.folder, lambda _count: None)
+        target=lambda: import_bundle(other, stick.folder, lambda _count: None, LATER)
     )
 
     def begin(_count: int) -> None:

@@ -28,7 +28,7 @@ from intake.offline.catalogue import Status
 from intake.offline.inbox import import_bundle
 from intake.offline.vault import Vault
 from intake.secret import Secret
-from tests.support.submissions import ACCOUNT, EPOCH, Stick, seal
+from tests.support.submissions import ACCOUNT, EPOCH, LATER, Stick, seal
 from tests.support.vaults import PASSPHRASE, WORK_FACTOR, environment, make_vault
 
 
@@ -40,7 +40,7 @@ def vault(tmp_path: Path) -> Vault:
 def fill(vault: Vault, folder: Path, *accounts: str) -> Stick:
     recipient = vault.keys.epochs[EPOCH].recipient()
     stick = Stick.make(folder, *(seal([recipient], account) for account in accounts))
-    import_bundle(vault, folder, lambda _count: None)
+    import_bundle(vault, folder, lambda _count: None, LATER)
     return stick
 
 
@@ -293,6 +293,20 @@ def test_a_submission_of_another_vault_does_not_open(vault: Vault, tmp_path: Pat
     with pytest.raises(NotForUs), vault.envelope(name):
         pass
     assert vault.entries()[name].status is Status.LOCKED
+
+
+def test_only_what_is_as_it_came_is_called_a_quorums(vault: Vault, tmp_path: Path) -> None:
+    """A header that was damaged is nobody's, and no shares open it."""
+    fill(vault, tmp_path / "stick", ACCOUNT)
+    name = vault.ids()[0]
+    stranger = seal([HybridIdentity.generate().recipient()])
+    whole = vault.path(name).read_bytes()
+    at = whole.index(b"-> ") + 60
+    other = b"B" if whole[at : at + 1] == b"A" else b"A"
+    for data in (stranger, whole[:at] + other + whole[at + 1 :]):
+        vault.path(name).write_bytes(data)
+        with pytest.raises(NotForUs, match="Import the stick that brought it again"):
+            vault.envelope(name).__enter__()
 
 
 # --- two at once -----------------------------------------------------------------------------

@@ -135,6 +135,55 @@ def test_the_words_are_those_of_the_file(vault: Vault, program: Program, out: Pa
     assert "2027-01" in vault.keys.epochs
 
 
+@pytest.mark.usefixtures("vault")
+def test_a_second_time_it_says_how_to_write_the_file_again(program: Program, out: Path) -> None:
+    for role in Role:
+        new = ("keys", "new", "--from", "2027-01", "--role", role.value, "--out", out)
+        program.well(*new)
+        sentence = program.fails(*new)
+        assert sentence == (
+            "The vault has a key for the epoch 2027-01 already; 'intake-review keys show --role "
+            f"{role.value} --out FILE' writes the file for the admins again."
+        )
+        program.well("keys", "show", "--role", role.value, "--out", out)
+        assert "2027-01" in ids(out)
+
+
+@pytest.mark.usefixtures("vault")
+def test_a_custodian_is_told_to_review_as_well(program: Program, out: Path) -> None:
+    new = ("keys", "new", "--role", "custodians", "--out", out)
+    said = program.well(*new, "--from", "2027-01", "--count", "2").splitlines()
+    assert said[2:] == [
+        "A custodian must review as well, because the answers lie inside the accounts: make "
+        "reviewers' keys of the same epochs in this vault too, unless a quorum reviews them."
+    ]
+    assert len(program.well(*new, "--from", EPOCH).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--from", "9999-12"),
+        ("--from", "9999-12-30", "--epoch-length", "day", "--count", "2"),
+        ("--from", "9999-12-31", "--epoch-length", "week"),
+        ("--from", "9999-11", "--count", "2"),
+    ],
+)
+def test_beyond_the_calendars_end_no_key_is_made(
+    options: tuple[str, ...], vault: Vault, program: Program, out: Path
+) -> None:
+    keys = vault.keys
+    assert "9999" in program.fails("keys", "new", *options, "--out", out)
+    assert vault.keys == keys
+    assert not out.exists()
+
+
+@pytest.mark.usefixtures("vault")
+def test_after_the_calendars_last_epoch_no_key_follows(program: Program, out: Path) -> None:
+    program.well("keys", "new", "--from", "9999-12-30", "--epoch-length", "day", "--out", out)
+    assert "9999" in program.fails("keys", "new", "--count", "1", "--out", out)
+
+
 KILLED = "import os, intake.offline.vault_keys_cli as c; c.write_file = lambda *a, **b: os._exit(9)"
 
 
@@ -198,6 +247,15 @@ def test_show_lists_epochs_and_the_deployment(
     assert "'intake-review rekey' finishes it" in program.well("keys", "show")
 
 
+def test_show_tells_what_is_not_whole(vault: Vault, program: Program, stick: Stick) -> None:
+    program.well("import", stick.folder)
+    vault.path(stick.submissions[0].id).unlink()
+    assert "closed, but not all of it is whole" in program.well("keys", "show")
+    assert json.loads(program.well("keys", "show", "--json"))["epochs"][0]["state"] == "damaged"
+    [entry] = json.loads(program.well("list", "--json"))
+    assert entry["status"] == "missing"
+
+
 # --- init and import -------------------------------------------------------------------------
 
 
@@ -214,6 +272,15 @@ def test_init_pins_a_root(tmp_path: Path, program: Program, stick: Stick) -> Non
     assert "no root.pub" in there.fails("init", "--root", tmp_path / "none.pub")
     assert not (tmp_path / "none").exists()
     del program
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 65, "a\x1b[2Jb", "two\nlines", "\u202eayb"])
+def test_a_vaults_name_is_one_that_can_be_read_out(name: str, tmp_path: Path) -> None:
+    (tmp_path / "passphrase").write_bytes(PASSPHRASE.reveal())
+    here = review(tmp_path / "new", tmp_path / "passphrase")
+    assert "--name" in here.fails("init", "--name", name, "--work-factor", "10")
+    assert not (tmp_path / "new").exists()
+    here.well("init", "--name", "အေးအေး", "--work-factor", "10")
 
 
 def test_import_says_which_deployment_it_is_and_which_epoch_is_closed(

@@ -7,10 +7,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from werkzeug.test import Client
 
 from intake.age.opening.hybrid import HybridIdentity
 from intake.manifest.chain import parse_chain
@@ -19,10 +21,11 @@ from intake.manifest.fingerprint import (
     root_fingerprint,
     signer_fingerprint,
 )
-from intake.manifest.model import Manifest
-from intake.manifest.signing import parse_signer
+from intake.manifest.model import Epoch, Manifest
+from intake.manifest.signing import SigningIdentity, parse_signer
 from intake.online.signing_key import load_signing_key
-from tests.support.deployments import Scene, make_scene
+from intake.online.witness.app import create_app
+from tests.support.deployments import HEIR, Scene, make_scene, send
 
 A_DAY = dt.timedelta(days=1)
 
@@ -133,6 +136,42 @@ def test_an_export_says_what_it_wrote(tmp_path: Path) -> None:
     assert "bundle 1" in done.stdout
 
 
+@pytest.mark.parametrize("named", [None, "another's"])
+def test_an_export_that_no_vault_will_take_says_so(tmp_path: Path, named: str | None) -> None:
+    """The stick travels for days, and is refused whole where it arrives."""
+    scene = scene_of_today(tmp_path)
+    other = SigningIdentity.generate("server").public().key if named else None
+    scene.publish(good(scene, 1, server=other))
+    done = at(scene, "export", tmp_path / "stick")
+    assert done.returncode == 0, "accounts leave all the same"
+    assert "bundle 1" in done.stdout
+    assert done.stderr.startswith("Warning: The manifest names ")
+    assert "'intake keys server FILE'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.removeprefix("Warning: ").strip() in at(scene, "status").stdout
+    scene.publish(good(scene, 1), good(scene))
+    scene.record.unlink()
+    assert at(scene, "export", tmp_path / "stick").stderr == ""
+
+
+def test_an_export_names_what_it_left_out(tmp_path: Path) -> None:
+    scene = scene_of_today(tmp_path)
+    send(Client(create_app(replace(scene.deployment(), clock=time.time))), "account")
+    [sealed] = scene.sealed()
+    os.truncate(sealed, 100)
+    done = at(scene, "export", tmp_path / "stick")
+    assert (done.returncode, "bundle 1 with 0" in done.stdout) == (1, True)
+    assert "1 submissions could not be read whole and were left out" in done.stderr
+    assert sealed.stem in done.stderr
+
+
+def test_a_damaged_count_of_bundles_is_one_sentence(tmp_path: Path) -> None:
+    scene = scene_of_today(tmp_path)
+    (scene.settings.state / "courier.json").write_bytes(b"null")
+    fails(at(scene, "export", tmp_path / "stick"), "courier.json is damaged", "remove it")
+    assert not (tmp_path / "stick").exists()
+
+
 # --- keys ----------------------------------------------------------------------------------------
 
 
@@ -147,7 +186,7 @@ def at(scene: Scene, *arguments: str | Path, stdin: str = "") -> subprocess.Comp
 def good(scene: Scene, number: int = 2, **changes: object) -> Manifest:
     """Return a version with nothing to complain of."""
     epoch = scene.manifest.epochs[0]
-    later = replace(epoch, id="long", begins=epoch.ends, ends=scene.manifest.expires)
+    later = Epoch("long", epoch.ends, scene.manifest.expires, (HEIR,))
     ours = load_signing_key(scene.settings.state).public().key
     right = replace(scene.manifest, version=number, server=ours, epochs=(epoch, later))
     return replace(right, **changes)  # type: ignore[arg-type]
@@ -310,6 +349,23 @@ def test_on_the_worst_day_status_and_doctor_still_answer(tmp_path: Path) -> None
     found = {finding["what"]: finding["problems"] for finding in json.loads(done.stdout)}
     assert "'intake keys install FILE'" in found["keys"][0]
     assert "store.database" in found["store"][0]
+
+
+def test_without_a_root_status_and_doctor_still_answer(tmp_path: Path) -> None:
+    scene = well(tmp_path)
+    scene.settings.root.unlink()
+    done = at(scene, "status", "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (told["submissions"], told["manifest_version"], told["epoch"]) == (0, None, None)
+    [problem] = told["problems"]
+    assert f"Cannot read the pinned root {scene.settings.root}; put" in problem
+    done = at(scene, "doctor", "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    found = {finding["what"]: finding["problems"] for finding in json.loads(done.stdout)}
+    assert found["keys"] == [problem]
+    for command in (["keys", "show"], ["keys", "reset-day", "--yes"]):
+        fails(at(scene, *command), "Cannot read the pinned root")
 
 
 def test_the_doctors_exit_status_says_whether_anything_is_wrong(tmp_path: Path) -> None:

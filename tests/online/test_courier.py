@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import io
 import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from werkzeug.test import Client
 
 from intake.courier.bundle import read_bundle
-from intake.errors import BundleBroken
+from intake.errors import BundleBroken, StoreUnavailable
 from intake.manifest.model import Epoch, Manifest
 from intake.manifest.signing import SigningIdentity
 from intake.online.courier import Export, Seal, export_bundle
@@ -21,8 +23,9 @@ from intake.online.deployment import Deployment
 from intake.online.settings import Limits
 from intake.online.signing_key import load_signing_key
 from intake.online.store import sqlite
+from intake.online.store.submissions import Store
 from intake.online.witness.app import create_app
-from tests.support.deployments import NOON, TODAY, Scene, send
+from tests.support.deployments import HEIR, NOON, TODAY, Scene, send
 from tests.support.kills import every_kill
 
 DAY_SECONDS = 24 * 3600
@@ -127,6 +130,60 @@ def test_a_blob_that_is_lost_does_not_keep_the_others_from_leaving(
     assert len(read_bundle(tmp_path / "stick").bundle.submissions) == 2
 
 
+def cut_short(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 1)
+
+
+def emptied(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def overgrown(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(bytes(3_000_000))
+
+
+@pytest.mark.parametrize("damage", [cut_short, emptied, overgrown])
+def test_a_sealed_file_of_another_length_is_not_said_to_be_all_of_it(
+    scene: Scene, client: Client, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """Neither it nor its epoch: what is left of it will never open."""
+    scene.publish(scene.manifest, second(scene))
+    for n in range(2):
+        send(client, f"account {n}")
+    lost, whole = scene.sealed()
+    good, stick = lost.read_bytes(), tmp_path / "stick"
+    damage(lost)
+    found = export_of(scene.deployment(now=noon_of(dt.date(2026, 12, 3))), stick)
+    assert found.unreadable == (lost.stem,)
+    assert found.bundle.closed_epochs == ()
+    assert [s.id for s in read_bundle(stick).bundle.submissions] == [whole.stem]
+    assert [path.name for path in (stick / "submissions").iterdir()] == [whole.name]
+    lost.write_bytes(good)
+    found = export_of(scene.deployment(now=noon_of(dt.date(2026, 12, 3))), stick)
+    assert (found.unreadable, found.bundle.closed_epochs) == ((), ("2026-11",))
+
+
+def test_a_bad_sector_does_not_keep_the_others_from_leaving(
+    scene: Scene, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(3):
+        send(client, f"account {n}")
+    lost = scene.sealed()[1]
+    open_blob = Store.open_blob
+
+    class BadDisk(io.BytesIO):
+        def read(self, _size: int | None = -1) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    def failing(self: Store, blob_id: bytes) -> BinaryIO:
+        return BadDisk() if blob_id.hex() == lost.stem else open_blob(self, blob_id)
+
+    monkeypatch.setattr(Store, "open_blob", failing)
+    found = export_of(scene.deployment(), tmp_path / "stick")
+    assert (found.unreadable, len(found.bundle.submissions)) == ((lost.stem,), 2)
+
+
 def test_links_on_the_stick_are_never_followed(
     scene: Scene, client: Client, tmp_path: Path
 ) -> None:
@@ -164,6 +221,49 @@ def test_a_folder_with_other_files_is_left_alone(scene: Scene, tmp_path: Path) -
     with pytest.raises(BundleBroken):
         export(scene, stick)
     assert [path.name for path in stick.iterdir()] == ["holiday.jpg"]
+
+
+# --- the count of bundles ------------------------------------------------------------------------
+
+MISCOUNTS = {
+    "empty": b"",
+    "nothing": b"{}",
+    "a list": b"[]",
+    "null": b"null",
+    "a text": b'{"sequence": "x"}',
+    "none yet": b'{"sequence": 0}',
+    "below nothing": b'{"sequence": -3}',
+    "no whole number": b'{"sequence": 1e400}',
+    "true": b'{"sequence": true}',
+    "as far as numbers go": b'{"sequence": 9007199254740991}',
+    "farther": b'{"sequence": ' + b"9" * 4000 + b"}",
+    "farther than Python reads": b'{"sequence": ' + b"9" * 9000 + b"}",
+    "more beside it": b'{"sequence": 3, "x": 1}',
+    "twice": b'{"sequence": 3, "sequence": 4}',
+    "not UTF-8": b"\xff",
+}
+
+
+@pytest.mark.parametrize("name", MISCOUNTS)
+def test_a_damaged_count_is_said_before_the_stick_is_touched_and_can_be_mended(
+    scene: Scene, client: Client, tmp_path: Path, name: str
+) -> None:
+    send(client, "account")
+    stick, count = tmp_path / "stick", scene.settings.state / "courier.json"
+    for _ in range(3):
+        export(scene, stick)
+    listing = (stick / "bundle.json").read_bytes()
+    count.write_bytes(MISCOUNTS[name])
+    with pytest.raises(StoreUnavailable, match=r"courier\.json is damaged.*: N\}.*remove it"):
+        export(scene, stick)
+    assert (stick / "bundle.json").read_bytes() == listing, "the bundle before is still one"
+
+    count.write_bytes(b'{"sequence": 3}')
+    export(scene, stick)
+    assert read_bundle(stick).bundle.sequence == 4
+    count.unlink()
+    export(scene, stick)
+    assert read_bundle(stick).bundle.sequence == 1
 
 
 # --- what makes it the server's ------------------------------------------------------------------
@@ -204,7 +304,7 @@ def test_what_the_server_believes_is_on_the_stick(scene: Scene, tmp_path: Path) 
 
 def second(scene: Scene) -> Manifest:
     november = scene.manifest.epochs[0]
-    later = Epoch("later", november.ends, dt.date(2027, 6, 1), november.recipients)
+    later = Epoch("later", november.ends, dt.date(2027, 6, 1), (HEIR,))
     return replace(scene.manifest, version=2, epochs=(november, later))
 
 
@@ -278,7 +378,7 @@ def set_back(scene: Scene) -> None:
 
 
 def forgotten(scene: Scene) -> None:
-    (scene.settings.state / "high-water.json").write_bytes(b"{")
+    scene.record.write_bytes(b"{")
 
 
 @pytest.mark.parametrize("bad_day", [missing, damaged, rolled_back, set_back, forgotten])

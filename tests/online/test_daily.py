@@ -15,7 +15,7 @@ import pytest
 from intake.online.daily import DailyLook
 from intake.online.deployment import Deployment
 from intake.online.private_logging import PrivateFormatter
-from tests.support.deployments import NOON, TODAY, Scene
+from tests.support.deployments import HEIR, NOON, TODAY, Scene
 
 DAY_SECONDS = 24 * 3600
 LAST_OF_NOVEMBER = NOON + 7 * DAY_SECONDS
@@ -81,6 +81,7 @@ def test_it_remembers_each_day_and_goes_from_epoch_to_epoch(scene: Scene) -> Non
         id="2026-12",
         begins=dt.date(2026, 12, 1),
         ends=dt.date(2027, 1, 1),
+        recipients=(HEIR,),
     )
     epochs = (*scene.manifest.epochs, december)
     scene.publish(scene.manifest, replace(scene.manifest, version=2, epochs=epochs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,13 +11,13 @@ from pathlib import Path
 import pytest
 from werkzeug.test import Client
 
-from intake.manifest.model import Manifest
+from intake.manifest.model import Epoch, Manifest
 from intake.online.doctor import examine
 from intake.online.settings import GIB, Limits
 from intake.online.signing_key import load_signing_key
 from intake.online.store.submissions import Store
 from intake.online.witness.app import create_app
-from tests.support.deployments import TODAY, Scene, send
+from tests.support.deployments import HEIR, TODAY, Scene, send
 
 CHECKS = ["keys", "store", "disk", "state folder", "swap"]
 SWAPS = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
@@ -39,7 +40,7 @@ def problem(scene: Scene, what: str, *, limits: Limits | None = None) -> str:
 
 def good(scene: Scene) -> Manifest:
     november = scene.manifest.epochs[0]
-    later = replace(november, id="long", begins=november.ends, ends=scene.manifest.expires)
+    later = Epoch("long", november.ends, scene.manifest.expires, (HEIR,))
     ours = load_signing_key(scene.settings.state).public().key
     return replace(scene.manifest, server=ours, epochs=(november, later))
 
@@ -134,6 +135,17 @@ def test_sealed_files_that_are_lost_are_found(well: Scene) -> None:
     assert said.startswith("2 submissions have lost their files")
     assert first.stem in said
     assert str(well.settings.blobs) in said
+
+
+@pytest.mark.parametrize("size", [0, 1, 262_143, 262_145])
+def test_a_sealed_file_of_another_length_is_found(well: Scene, size: int) -> None:
+    send(Client(create_app(well.deployment())), "account")
+    [sealed] = well.sealed()
+    assert sealed.stat().st_size == 262_144
+    os.truncate(sealed, size)
+    said = problem(well, "store")
+    assert said.startswith("1 submissions have lost their files, or a part of them")
+    assert sealed.stem in said
 
 
 def test_a_disk_that_is_nearly_full_is_found(well: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

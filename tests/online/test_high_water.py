@@ -13,17 +13,22 @@ import pytest
 
 from intake.errors import ManifestRefused
 from intake.manifest.acceptance import Seen
+from intake.manifest.model import Admin, Root, SigningKey
 from intake.online.high_water import JUMP_DAYS, HighWater, Record
 from tests.support.kills import every_kill
+from tests.support.manifests import root
 
 TODAY = dt.date(2026, 11, 23)
 A_DAY = dt.timedelta(days=1)
-ROOT = "ab" * 32
 NEWEST = "5a" * 32
 
 
-def high_water(state: Path, root: str = ROOT) -> HighWater:
-    return HighWater(state, root)
+def high_water(state: Path, admin: str = "a") -> HighWater:
+    return HighWater(state, root(admin))
+
+
+def record_file(state: Path) -> Path:
+    return high_water(state).path
 
 
 def accepted(state: Path, version: int) -> None:
@@ -54,15 +59,33 @@ def test_nothing_is_seen_at_first(tmp_path: Path) -> None:
 def test_all_of_it_survives(tmp_path: Path) -> None:
     record = filled(tmp_path)
     assert high_water(tmp_path).read() == record
-    assert (tmp_path / "high-water.json").stat().st_mode & 0o777 == 0o600
+    assert record_file(tmp_path).stat().st_mode & 0o777 == 0o600
 
 
-def test_it_belongs_to_one_root(tmp_path: Path) -> None:
-    filled(tmp_path)
-    other = high_water(tmp_path, "cd" * 32)
+def test_each_root_has_a_record_of_its_own(tmp_path: Path) -> None:
+    """Whoever pins another by mistake, and the right one again, has lost nothing."""
+    record = filled(tmp_path)
+    other = high_water(tmp_path, "b")
     assert other.read() == Record()
     other.see_day(TODAY - A_DAY)
     assert other.read() == Record(Seen(day=TODAY - A_DAY))
+    assert high_water(tmp_path).read() == record
+
+
+def test_a_record_under_another_roots_name_is_not_taken_for_its_own(tmp_path: Path) -> None:
+    filled(tmp_path)
+    other = high_water(tmp_path, "b")
+    record_file(tmp_path).rename(other.path)
+    with pytest.raises(ManifestRefused, match="damaged"):
+        other.read()
+
+
+def test_the_name_of_a_roots_record_never_changes(tmp_path: Path) -> None:
+    """A server that is brought up to date must find what the one before it wrote."""
+    keys = SigningKey(bytes(32), bytes(1952)), SigningKey(bytes([1]) * 32, bytes([1]) * 1952)
+    admins = tuple(Admin(name, key) for name, key in zip(("aye", "ba"), keys, strict=True))
+    path = HighWater(tmp_path, Root("Example", 2, admins)).path
+    assert path == tmp_path / "high-water-23e9f15ac7e82e7d.json"
 
 
 def test_a_version_is_only_ever_raised(tmp_path: Path) -> None:
@@ -178,6 +201,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "another format": changed(format="intake-high-water-2"),
     "an unknown field": changed(extra=1),
     "no root": without("root"),
+    "another root": changed(root="cd" * 32),
     "no version": without("version"),
     "no day": without("day"),
     "no jump": without("jump"),
@@ -199,7 +223,7 @@ def test_a_damaged_record_is_refused_and_never_taken_for_an_empty_one(
     tmp_path: Path, name: str
 ) -> None:
     filled(tmp_path)
-    path = tmp_path / "high-water.json"
+    path = record_file(tmp_path)
     path.write_bytes(DAMAGES[name](path.read_bytes()))
     damaged = path.read_bytes()
     for attempt in (
@@ -209,13 +233,13 @@ def test_a_damaged_record_is_refused_and_never_taken_for_an_empty_one(
         lambda: high_water(tmp_path).close(["2026-11"]),
         lambda: high_water(tmp_path).forget_day(),
     ):
-        with pytest.raises(ManifestRefused, match=r"high-water\.json is damaged.*backup"):
+        with pytest.raises(ManifestRefused, match=r"is damaged.*backup.*destroyed the keys"):
             attempt()
     assert path.read_bytes() == damaged, "nothing was written over it"
 
 
 def test_a_record_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path) -> None:
-    (tmp_path / "high-water.json").mkdir()
+    record_file(tmp_path).mkdir()
     with pytest.raises(IsADirectoryError):
         high_water(tmp_path).read()
 
@@ -243,7 +267,7 @@ def test_killed_at_any_step_the_old_record_stands_or_the_new_one(
         kept.close(["2026-10"])
         assert kept.read().closed == ("2026-10",)
         assert {path.name for path in state(step).iterdir()} == {
-            "high-water.json",
+            kept.path.name,
             "high-water.lock",
         }
     assert left, "no kill left a draft: nothing was tried"

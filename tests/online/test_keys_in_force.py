@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
+import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,7 +24,7 @@ from intake.manifest.outlook import WARNING_DAYS
 from intake.online import manifest_file
 from intake.online.refusal import Reason
 from intake.online.witness.app import create_app
-from tests.support.deployments import NOON, TODAY, Scene, hidden_fields, make_scene, send
+from tests.support.deployments import HEIR, NOON, TODAY, Scene, hidden_fields, make_scene, send
 
 A_DAY = dt.timedelta(days=1)
 DAY_SECONDS = 24 * 3600
@@ -42,7 +43,7 @@ def second(scene: Scene, **changes: object) -> None:
 def with_december(scene: Scene, *recipients: Recipient) -> tuple[Epoch, ...]:
     november = scene.manifest.epochs[0]
     ends = dt.date(2027, 1, 1)
-    return (november, Epoch("2026-12", DECEMBER, ends, recipients or november.recipients))
+    return (november, Epoch("2026-12", DECEMBER, ends, recipients or (HEIR,)))
 
 
 def test_the_epoch_of_the_day_is_in_force(scene: Scene) -> None:
@@ -164,10 +165,18 @@ def test_recipients_and_manifest_are_served(scene: Scene, client: Client) -> Non
     assert "2026-11" in client.get("/en/keys").text
 
 
-def test_a_missing_root_is_said(scene: Scene) -> None:
+def test_a_missing_root_is_said_when_the_server_starts(scene: Scene) -> None:
     (scene.folder / "root.pub").unlink()
-    with pytest.raises(ManifestRefused):
+    with pytest.raises(ManifestRefused, match=r"root\.pub there"):
         create_app(scene.deployment())
+
+
+def test_a_root_is_pinned_when_the_server_starts(scene: Scene) -> None:
+    server = scene.deployment()
+    scene.settings.root.write_bytes(make_scene(scene.folder / "other").settings.root.read_bytes())
+    assert server.keys.on(TODAY).manifest.version == 1
+    with pytest.raises(ManifestRefused):
+        scene.keys().on(TODAY)
 
 
 # --- installing ----------------------------------------------------------------------------------
@@ -276,7 +285,7 @@ REFUSED: dict[str, tuple[str, Callable[[Scene], bytes]]] = {
 
 def unchanged(scene: Scene, attempt: Callable[[], object]) -> None:
     """Expect that an attempt leaves the file, the record and every name in both folders alone."""
-    files = (scene.settings.manifest, scene.settings.state / "high-water.json")
+    files = (scene.settings.manifest, scene.record)
 
     def look() -> object:
         names = sorted(
@@ -397,10 +406,52 @@ def test_a_damaged_record_is_no_reason_to_believe_an_older_file(scene: Scene) ->
     found = scene.keys()
     found.on(TODAY)
     scene.publish(scene.manifest)
-    (scene.settings.state / "high-water.json").write_bytes(b"")
+    scene.record.write_bytes(b"")
     for worker in (found, scene.keys()):
         with pytest.raises(ManifestRefused, match="damaged"):
             worker.on(TODAY)
+
+
+def spaced(data: bytes) -> bytes:
+    return json.dumps(json.loads(data), indent=4).encode()
+
+
+@pytest.mark.parametrize(
+    "edit", [lambda data: data + b"\n", lambda data: data.replace(b"\n", b"\r\n"), spaced]
+)
+def test_a_root_that_only_looks_different_forgets_nothing(
+    scene: Scene, edit: Callable[[bytes], bytes]
+) -> None:
+    """An editor adds a line end: the newest version, the latest day and what is closed stay."""
+    second(scene, epochs=with_december(scene))
+    found = scene.keys()
+    found.on(dt.date(2026, 12, 20))
+    found.close(dt.date(2026, 12, 20), 24)
+    before = found.record()
+    root = scene.settings.root.read_bytes()
+    scene.settings.root.write_bytes(edit(root))
+    assert scene.settings.root.read_bytes() != root
+    assert scene.keys().record() == before
+    with pytest.raises(ClockSetBack):
+        scene.keys().on(TODAY)
+    with pytest.raises(ManifestRefused, match="version 2 has been accepted before"):
+        scene.keys().install(scene.manifest_file(scene.manifest), dt.date(2026, 12, 20))
+    assert scene.keys().record() == before
+
+
+def test_another_root_pinned_by_mistake_forgets_nothing_either(scene: Scene) -> None:
+    second(scene)
+    scene.keys().on(TODAY)
+    before = scene.keys().record()
+    root, manifest = scene.settings.root.read_bytes(), scene.settings.manifest.read_bytes()
+    other = make_scene(scene.folder / "other")
+    scene.settings.root.write_bytes(other.settings.root.read_bytes())
+    scene.settings.manifest.write_bytes(other.settings.manifest.read_bytes())
+    assert scene.keys().on(TODAY + A_DAY).manifest.version == 1
+    scene.settings.root.write_bytes(root)
+    scene.settings.manifest.write_bytes(manifest)
+    assert scene.keys().record() == before
+    assert scene.keys().on(TODAY).manifest.version == 2
 
 
 def test_a_state_folder_that_cannot_be_used_is_named_as_the_cause(scene: Scene) -> None:
@@ -474,7 +525,7 @@ def test_an_epoch_called_closed_is_never_sealed_to_again(scene: Scene) -> None:
     assert courier.close(dt.date(2026, 12, 3), 24) == ("2026-11",)
     # The clock was wrong then; the reviewers may have destroyed the keys all the same.
     for found in (worker, courier, scene.keys()):
-        with pytest.raises(NoEpochInForce, match="closed"):
+        with pytest.raises(NoEpochInForce, match=r"closed.*shows 2026-11-23.*'intake-keys end"):
             found.on(TODAY)
     courier.forget_day()
     for found in (worker, courier, scene.keys()):

@@ -171,3 +171,12 @@ def test_the_log_tells_it_again_the_next_day(
         now = NOON + days * DAY_SECONDS
         client.get("/en/keys")
     assert len(caplog.records) == 2
+
+
+def test_an_address_without_a_language_leads_to_the_page(client: Client) -> None:
+    for asked, tag in (("my", "my"), ("en-GB", "en"), ("fr", "my")):
+        answer = client.get("/keys", headers={"Accept-Language": asked})
+        assert answer.status_code == 303
+        assert answer.headers["Location"].endswith("/keys")
+        if asked != "fr":
+            assert f"/{tag}/" in answer.headers["Location"]

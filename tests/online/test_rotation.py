@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import html
 import os
 import signal
 import time
@@ -19,9 +20,10 @@ from intake.errors import NotForUs
 from intake.manifest.chain import parse_chain
 from intake.manifest.fingerprint import manifest_fingerprint
 from intake.manifest.model import Manifest, Recipient, Role
+from intake.online.courier import Seal
 from intake.online.refusal import Reason
 from tests.support.deployments import Scene
-from tests.support.servers import Browser, Server
+from tests.support.servers import Answer, Browser, Server
 from tests.support.vaults import Program
 
 PIECE = b"x" * 400_000
@@ -68,21 +70,21 @@ def only(server: Server, worker: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def slow_upload(
-    scene: Scene, server: Server, account: str, statuses: list[int]
+    scene: Scene, server: Server, account: str, answers: list[Answer]
 ) -> Iterator[Browser]:
     """Send the fields and half of a file, and the rest when the block ends."""
     browser = Browser(server)
-    browser.open_form()
+    browser.open_form("en")
     body = browser.form_body(account, [("a.jpg", PIECE)])
     with server.connect() as connection:
-        connection.sendall(browser.form_head(len(body)).encode() + body[:-200_000])
+        connection.sendall(browser.form_head(len(body), "en").encode() + body[:-200_000])
         deadline = time.monotonic() + 20
         while not list(scene.settings.blobs.glob("*.draft")):
             assert time.monotonic() < deadline, "the upload did not begin"
             time.sleep(0.02)
         yield browser
         connection.sendall(body[-200_000:])
-        statuses.append(browser.read(connection).status)
+        answers.append(browser.read(connection))
 
 
 def opens(path: Path, identity: HybridIdentity) -> bool:
@@ -135,12 +137,12 @@ def test_an_upload_under_way_ends_under_the_manifest_it_began_with(
     scene, server = served
     heir = HybridIdentity.generate()
     lost = (str(scene.reviewer.recipient()),)
-    statuses: list[int] = []
-    with slow_upload(scene, server, "began before", statuses):
+    answers: list[Answer] = []
+    with slow_upload(scene, server, "began before", answers):
         install(scene, rotated(scene, scene.reviewer, heir, revoked=lost))
         # Begun after the revocation, on whichever worker: never sealed to whom it names.
         assert [Browser(server).send(f"began after, {n}").status for n in range(6)] == [303] * 6
-    assert statuses == [303]
+    assert [answer.status for answer in answers] == [303]
     sealed = by_version(scene)
     assert {version: len(paths) for version, paths in sealed.items()} == {1: 1, 2: 6}
     [before] = sealed[1]
@@ -160,18 +162,37 @@ def test_when_all_is_revoked_nothing_more_is_taken_and_no_upload_is_lost(
 ) -> None:
     scene, server = served
     lost = scene.manifest.epochs[0].id if revoke == "epoch" else str(scene.reviewer.recipient())
-    statuses: list[int] = []
+    answers: list[Answer] = []
     late = Browser(server)
     late.open_form("en")
-    with slow_upload(scene, server, "began before", statuses):
+    with slow_upload(scene, server, "began before", answers):
         install(scene, rotated(scene, scene.reviewer, revoked=(lost,)))
         answer = late.send("began after")
         assert answer.status == 503
         assert "began after" in answer.text
         assert Reason.NO_KEYS.sentence in Browser(server).get("/en/submit").text
-    assert statuses == [303]
+    assert [answer.status for answer in answers] == [303]
     assert {version: len(paths) for version, paths in by_version(scene).items()} == {1: 1}
     assert scene.accounts() == ["began before"]
+
+
+def test_an_upload_under_way_when_its_epoch_is_called_closed_gets_no_receipt(
+    served: tuple[Scene, Server],
+) -> None:
+    """The admin's clock is a month ahead, or the settings were changed under the running server."""
+    scene, server = served
+    [epoch] = scene.manifest.epochs
+    later = dt.datetime.combine(epoch.ends + dt.timedelta(days=9), dt.time(12), dt.UTC)
+    courier = scene.deployment(now=later.timestamp())
+    answers: list[Answer] = []
+    with slow_upload(scene, server, "began before", answers):
+        assert Seal.of(courier).closed_epochs == (epoch.id,)
+    [answer] = answers
+    assert answer.status == Reason.TOO_SLOW.status
+    assert Reason.TOO_SLOW.sentence in html.unescape(answer.text)
+    assert "began before" in answer.text
+    assert list(scene.settings.blobs.iterdir()) == []
+    assert courier.store.count() == 0
 
 
 def test_a_file_put_there_by_hand_is_used_as_well(served: tuple[Scene, Server]) -> None:
@@ -190,7 +211,7 @@ def test_a_server_that_nobody_visits_also_looks_at_its_keys(
 ) -> None:
     """And it ends at once all the same: nothing waits for the next look."""
     scene, server = served
-    record = scene.settings.state / "high-water.json"
+    record = scene.record
     today = dt.datetime.now(dt.UTC).date()
     assert today.isoformat() in record.read_text()
     began = time.monotonic()

@@ -19,7 +19,7 @@ from intake.manifest.signing import SigningIdentity
 from intake.online.signing_key import load_signing_key
 from intake.online.status import Exposed, Status, look
 from intake.online.witness.app import create_app
-from tests.support.deployments import TODAY, Scene, make_scene, send
+from tests.support.deployments import HEIR, TODAY, Scene, make_scene, send
 
 A_DAY = dt.timedelta(days=1)
 #: What every reader of ``intake status --json`` may rely on.
@@ -33,7 +33,9 @@ PROMISED = {
     "problems",
 }
 #: A command that somebody can type, or the setting or file to look at.
-MENDS = re.compile(r"'intake(-keys)? [a-z-]+|store\.(state|database)|restore it from a backup")
+MENDS = re.compile(
+    r"'intake(-keys)? [a-z-]+|store\.(state|database)|restore it from a backup|root\.pub there"
+)
 
 
 def server_key(scene: Scene) -> SigningKey:
@@ -45,7 +47,7 @@ def good(scene: Scene, number: int = 1, **changes: object) -> Manifest:
     november = scene.manifest.epochs[0]
     epochs = (
         november,
-        replace(november, id="long", begins=november.ends, ends=dt.date(2027, 6, 1)),
+        Epoch("long", november.ends, dt.date(2027, 6, 1), (HEIR,)),
     )
     ours = replace(scene.manifest, version=number, server=server_key(scene), epochs=epochs)
     return replace(ours, **changes)  # type: ignore[arg-type]
@@ -80,7 +82,7 @@ def test_it_is_json_with_all_that_was_promised(well: Scene) -> None:
 
 def test_status_changes_nothing_that_the_server_believes(well: Scene) -> None:
     well.keys().on(TODAY)
-    files = (well.settings.manifest, well.settings.state / "high-water.json")
+    files = (well.settings.manifest, well.record)
     before = [path.read_bytes() for path in files]
     for days in (0, 1, 400):
         status(well, TODAY + days * A_DAY)
@@ -93,6 +95,14 @@ def test_status_changes_nothing_that_the_server_believes(well: Scene) -> None:
 
 def missing(scene: Scene) -> None:
     scene.settings.manifest.unlink()
+
+
+def no_root(scene: Scene) -> None:
+    scene.settings.root.unlink()
+
+
+def a_damaged_root(scene: Scene) -> None:
+    scene.settings.root.write_bytes(b"{")
 
 
 def truncated(scene: Scene) -> None:
@@ -170,7 +180,7 @@ def the_clock_is_set_back(scene: Scene) -> None:
 
 
 def the_record_is_damaged(scene: Scene) -> None:
-    (scene.settings.state / "high-water.json").write_bytes(b"")
+    scene.record.write_bytes(b"")
 
 
 def the_epoch_was_called_closed(scene: Scene) -> None:
@@ -187,6 +197,8 @@ def the_state_cannot_be_written(scene: Scene) -> None:
 
 #: The bad day, and what the problem says of its cause.
 NOTHING_IS_TAKEN: dict[Callable[[Scene], None], str] = {
+    no_root: "Cannot read the pinned root",
+    a_damaged_root: "root.pub is no root file",
     missing: "Cannot read the manifest",
     truncated: "damaged",
     not_json: "damaged",
@@ -204,7 +216,7 @@ NOTHING_IS_TAKEN: dict[Callable[[Scene], None], str] = {
     everybody_is_revoked: "The epoch 2026-11 is revoked",
     nobody_in_it: "The epoch 2026-11",
     the_clock_is_set_back: "The clock shows 2026-11-23, but 2026-11-24",
-    the_record_is_damaged: "high-water.json is damaged",
+    the_record_is_damaged: "is damaged, and only it knows",
     the_epoch_was_called_closed: "The epoch 2026-11 was called closed",
     the_state_cannot_be_written: "state folder",
 }
@@ -227,7 +239,41 @@ def test_when_nothing_is_taken_the_cause_is_named_and_what_mends_it(
 
 
 @pytest.mark.parametrize(
-    "bad_day", [missing, truncated, rolled_back, forked, another_deployments, the_record_is_damaged]
+    "bad_day",
+    [
+        missing,
+        truncated,
+        not_json,
+        empty,
+        expired,
+        signed_by_too_few,
+        rolled_back,
+        forked,
+        another_organisations,
+        another_deployments,
+        a_bundle,
+    ],
+)
+def test_what_is_wrong_with_a_manifest_is_mended_by_installing_another(
+    well: Scene, bad_day: Callable[[Scene], None]
+) -> None:
+    """The rules are shared with the admins' machine, which has no such command."""
+    bad_day(well)
+    [problem] = [p for p in status(well).problems if p.startswith("No account is taken now.")]
+    assert problem.count("'intake keys install FILE'") == 1, problem
+
+
+@pytest.mark.parametrize(
+    "bad_day",
+    [
+        no_root,
+        missing,
+        truncated,
+        rolled_back,
+        forked,
+        another_deployments,
+        the_record_is_damaged,
+    ],
 )
 def test_of_a_manifest_that_is_not_believed_nothing_is_told(
     well: Scene, bad_day: Callable[[Scene], None]

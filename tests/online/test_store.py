@@ -9,7 +9,8 @@ import shutil
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,10 +88,22 @@ def arrival(code: str, words: str) -> Arrival:
     )
 
 
-def commit(store: Store, code: str, words: str) -> Outcome:
+def commit(
+    store: Store,
+    code: str,
+    words: str,
+    data: bytes = b"hello",
+    *,
+    sealed_to: tuple[str, int] = ("2026-11", 1),
+    day: dt.date = DAY,
+) -> Outcome:
+    epoch, version = sealed_to
     draft = store.draft()
-    draft.write(b"hello")
-    return store.commit(draft, arrival(code, words))
+    draft.write(data)
+    arriving = replace(
+        arrival(code, words), size=len(data), epoch=epoch, manifest_version=version, day=day
+    )
+    return store.commit(draft, arriving)
 
 
 def blobs(store: Store) -> list[Path]:
@@ -239,12 +252,47 @@ def test_when_nobody_can_say_whether_it_was_committed_the_blob_stays_for_the_swe
     assert store.sweep() == 1
 
 
-def test_the_same_again_mends_a_row_whose_blob_is_lost(store: Store) -> None:
-    commit(store, "code", "words")
-    blobs(store)[0].unlink()
+@pytest.mark.parametrize("others", [("2026-12", 1), ("2026-11", 2), ("2026-12", 2)])
+def test_the_same_sealed_to_others_is_kept_beside_it(store: Store, others: tuple[str, int]) -> None:
+    """What came first may be sealed to a key that was lost and revoked since."""
     assert commit(store, "code", "words") is Outcome.KEPT
+    assert commit(store, "code", "words", sealed_to=others) is Outcome.KEPT
+    for _ in range(2):
+        assert commit(store, "code", "words", sealed_to=others) is Outcome.SAME
+        assert commit(store, "code", "words") is Outcome.SAME
+    assert store.count() == len(blobs(store)) == 2
+
+
+def lose(path: Path) -> None:
+    path.unlink()
+
+
+def cut_short(path: Path) -> None:
+    os.truncate(path, 3)
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+@pytest.mark.parametrize("damage", [lose, cut_short, empty])
+def test_the_same_again_mends_a_row_whose_blob_is_lost(
+    store: Store, damage: Callable[[Path], None]
+) -> None:
+    """The row then tells all of what it names now: a wrong size would keep it from leaving."""
+    commit(store, "code", "words")
+    [lost] = blobs(store)
+    damage(lost)
+    later = DAY + dt.timedelta(days=3)
+    assert commit(store, "code", "words", b"hello again", day=later) is Outcome.KEPT
     (found,) = store.submissions()
+    assert (found.day, found.size) == (later, 11)
+    assert (found.epoch, found.manifest_version) == ("2026-11", 1)
+    with store.open_blob(found.id) as blob:
+        assert blob.read() == b"hello again"
+    store.sweep()
     assert [path.stem for path in blobs(store)] == [found.id.hex()]
+    assert commit(store, "code", "words") is Outcome.SAME
 
 
 def test_a_row_committed_while_the_sweep_runs_keeps_its_blob(

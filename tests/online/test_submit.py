@@ -15,7 +15,11 @@ import time
 import pytest
 from werkzeug.test import Client
 
+from intake.age.opening.hybrid import HybridIdentity
+from intake.age.opening.open import open_age
 from intake.errors import StoreUnavailable
+from intake.manifest.model import Recipient, Role
+from intake.offline.unpacking import Envelope
 from intake.online.refusal import Reason
 from intake.online.settings import Limits
 from intake.online.store import sqlite
@@ -102,6 +106,33 @@ def test_the_same_form_again_is_one_submission_and_the_same_receipt(
         codes.add(receipt_code(client.get("/my/receipt").text))
     assert codes == {hidden["code"]}
     assert len(scene.sealed()) == 1
+
+
+def test_the_same_form_again_after_a_revocation_is_sealed_to_whom_is_left(
+    scene: Scene, client: Client
+) -> None:
+    """The key that the first try was sealed to is lost: the second must not be dropped for it."""
+    hidden = hidden_fields(client.get("/my/submit").text)
+    assert send(client, BURMESE, hidden=hidden).status_code == 303
+    heir = HybridIdentity.generate()
+    [epoch] = scene.manifest.epochs
+    recipients = (*epoch.recipients, Recipient("heir", Role.REVIEWERS, str(heir.recipient())))
+    lost = (str(scene.reviewer.recipient()),)
+    second = dataclasses.replace(
+        scene.manifest,
+        version=2,
+        epochs=(dataclasses.replace(epoch, recipients=recipients),),
+        revocations=lost,
+    )
+    scene.publish(scene.manifest, second)
+    for _ in range(2):
+        assert send(client, BURMESE, hidden=hidden).status_code == 303
+        assert receipt_code(client.get("/my/receipt").text) == hidden["code"]
+    rows = {row.manifest_version: row for row in scene.deployment().store.submissions()}
+    assert sorted(rows) == [1, 2]
+    assert len(scene.sealed()) == 2
+    with (scene.settings.blobs / f"{rows[2].id.hex()}.age").open("rb") as sealed:
+        assert Envelope(open_age(sealed, [heir])).account_text() == BURMESE
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,18 @@ from intake.manifest import dsse
 from intake.manifest.calendar import EpochLength
 from intake.manifest.chain import serialise_chain
 from intake.manifest.model import Epoch, Manifest, ReceiptParameters, Recipient, Role, Root
-from intake.manifest.payload import serialise_manifest, serialise_root
+from intake.manifest.payload import parse_root, serialise_manifest, serialise_root
 from intake.manifest.signing import SigningIdentity
 from intake.offline.unpacking import Envelope
 from intake.online.deployment import Deployment
+from intake.online.high_water import HighWater
 from intake.online.keys_in_force import KeysInForce
 from intake.online.settings import Limits, Settings, read_settings
 
 TODAY = dt.date(2026, 11, 23)
+
+#: Somebody who is a recipient of a later epoch: each epoch has keys of its own.
+HEIR = Recipient("heir", Role.REVIEWERS, str(HybridIdentity.generate().recipient()))
 NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC).timestamp()
 
 SETTINGS = """\
@@ -62,6 +66,11 @@ class Scene:
     @property
     def config(self) -> Path:
         return self.folder / "intake.toml"
+
+    @property
+    def record(self) -> Path:
+        """Where the server notes what it must never go back behind."""
+        return HighWater(self.settings.state, parse_root(self.settings.root.read_bytes())).path
 
     def deployment(self, *, limits: Limits | None = None, now: float = NOON) -> Deployment:
         settings = self.settings if limits is None else replace(self.settings, limits=limits)

@@ -35,6 +35,8 @@ from tests.support.manifests import History
 
 DAY = dt.date(2026, 11, 23)
 EPOCH = "2026-11"
+#: A day on which that epoch is over and closed.
+LATER = dt.date(2026, 12, 10)
 ACCOUNT = "ကျွန်တော် မြင်ခဲ့ရတာတွေကို ပြောပြချင်ပါတယ်။\nသူတို့ ရွာကို မီးရှို့ခဲ့တယ်။"
 MAILBOX = HybridIdentity.generate()
 

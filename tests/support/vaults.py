@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from intake.manifest.signing import SigningIdentity
 from intake.offline.vault import Vault
 from intake.secret import Secret
 from tests.support.manifests import History, epoch
-from tests.support.submissions import EPOCH
+from tests.support.submissions import EPOCH, LATER
 
 PASSPHRASE = Secret(b"demo")
 #: scrypt's least: these vaults hold nothing.
@@ -121,7 +122,15 @@ class Program:
         return done.errors[0].removeprefix("Error: ")
 
 
-def review(vault: Path, passphrase_file: Path, before: str = "") -> Program:
+def on(day: dt.date) -> str:
+    """Return Python that sets a program's clock."""
+    return (
+        "import datetime as _dt, intake.command_line as _cl\n"
+        f"_cl._now = lambda: _dt.datetime({day.year}, {day.month}, {day.day}, 12, tzinfo=_dt.UTC)"
+    )
+
+
+def review(vault: Path, passphrase_file: Path, before: str = "", today: dt.date = LATER) -> Program:
     """Return ``intake-review`` with its vault and passphrase named."""
     options = ("--vault", str(vault), "--passphrase-file", str(passphrase_file))
-    return Program("intake.offline.cli", options, before)
+    return Program("intake.offline.cli", options, f"{on(today)}\n{before}")

@@ -19,20 +19,19 @@ from intake.age.opening.hybrid import HybridIdentity
 from intake.command_line import today
 from intake.errors import ManifestRefused, ShareRefused, VaultUnusable
 from intake.manifest.calendar import length_of, period_named
-from intake.manifest.fingerprint import recipient_fingerprint
-from intake.manifest.model import Epoch, Manifest, Recipient, Role
+from intake.manifest.fingerprint import recipients_fingerprint
+from intake.manifest.model import NAME_LIMIT, Epoch, Manifest, Recipient, Role, is_name
 from intake.offline.admin.home import AdminHome
 from intake.offline.admin.next_version import with_recipients
 from intake.offline.admin.options import Options
 from intake.offline.quorum import WORDS, Quorum, parse_quorum, split, words_of
+from intake.offline.recipients_file import serialise_recipients
 from intake.offline.safe_names import printable
 from intake.offline.terminal import read_line, wiped_screen
 
 #: Words in a row on the screen: 33 make eleven rows, which a person copies without losing the line.
 _COLUMNS = 3
 _LONGEST_WORD = 8
-
-_NAME_LIMIT = 64
 
 
 @click.command()
@@ -80,7 +79,8 @@ def ceremony(options: Options, epoch_id: str, asked: str, name: str, role: str) 
         _hand_over(f"Share {number} of {quorum.holders}", share)
     version = home.add_recipients(added, today()).version
     click.echo(f"All {quorum.holders} shares were typed back; {quorum.needed} of them open it.")
-    click.echo(f"Fingerprint of the recipient: {recipient_fingerprint(recipient.recipient)}")
+    words = recipients_fingerprint(serialise_recipients(added))
+    click.echo(f"Its fingerprint, which 'intake-keys sign' shows as well: {words}")
     click.echo(
         f"Added it to the epoch {epoch.id} in version {version}, which must be signed now: "
         "'intake-keys sign'."
@@ -98,9 +98,9 @@ def _check_place(home: AdminHome) -> None:
 
 
 def _checked(name: str) -> str:
-    if not name.strip() or len(name) > _NAME_LIMIT or printable(name) != name:
+    if not is_name(name):
         raise ManifestRefused(
-            f"A recipient's name has 1 to {_NAME_LIMIT} characters that can be seen; give another "
+            f"A recipient's name has 1 to {NAME_LIMIT} characters that can be seen; give another "
             "with --name."
         )
     return name

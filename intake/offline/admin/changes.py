@@ -87,8 +87,11 @@ def _revocations(
 ) -> Iterator[str]:
     old = () if before is None else before.revocations
     new = [name for name in after.revocations if name not in old]
-    epochs_ever = (e for version in (*history, after) for e in version.epochs)
-    owners = {r.recipient: (r.name, e.id) for e in epochs_ever for r in e.recipients}
+    ever = sorted(
+        (e for version in (*history, after) for e in version.epochs), key=lambda e: e.begins
+    )
+    order = {epoch.id: place for place, epoch in enumerate(ever)}
+    owners = {r.recipient: (r.name, e.id) for e in ever for r in e.recipients}
     persons: dict[str, list[str]] = {}
     for name in new:
         if name in owners:
@@ -97,7 +100,8 @@ def _revocations(
         else:
             yield f"revoked: epoch {name}"
     for person, epochs in persons.items():
-        yield f"revoked: {person}'s recipients of {span(sorted(epochs))}"
+        in_order = sorted(set(epochs), key=order.__getitem__)
+        yield f"revoked: {person}'s recipients of {span(in_order)}"
 
 
 def span(epochs: Sequence[str]) -> str:

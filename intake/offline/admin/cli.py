@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import click
@@ -17,7 +18,15 @@ from intake.manifest.outlook import covered_until
 from intake.offline.admin.ceremony_cli import ceremony
 from intake.offline.admin.changes import changes
 from intake.offline.admin.home import AdminHome, Waiting
-from intake.offline.admin.next_version_cli import add_recipients, add_server, admins, revoke, rotate
+from intake.offline.admin.next_version_cli import (
+    add_recipients,
+    add_server,
+    admins,
+    discard,
+    end,
+    revoke,
+    rotate,
+)
 from intake.offline.admin.options import EPOCH_LENGTHS, Options, read_signer_file
 from intake.offline.network import warn_of_networks
 from intake.offline.passphrase import work_factor_option
@@ -122,12 +131,16 @@ def join(options: Options, admin: str, work_factor: int) -> None:
     """Make your signing identity in a home of your own, for a deployment begun elsewhere.
 
     Bring the public file to the admin who begins it ('init --with') or changes who the admins are
-    ('admins --add'). Then copy root.pub and manifest.json from there into this home.
+    ('admins --with'). Then copy root.pub and manifest.json from there into this home.
     """
     home = options.admin_home()
     public = home.join(admin, options.new_passphrase(admin), work_factor=work_factor)
     click.echo(f"Made {public}. Bring it to the other admins.")
     click.echo(f"fingerprint: {signer_fingerprint(public.read_bytes())}")
+    click.echo(
+        f"Then copy root.pub, and manifest.json once there is one, from their home into "
+        f"{public.parent}, and sign what they bring: 'intake-keys sign FILE'."
+    )
 
 
 @keys.command()
@@ -148,6 +161,7 @@ def sign(options: Options, file: Path | None, admin: str | None) -> None:
     if waiting is None:
         raise VaultUnusable("Nothing waits to be signed; change something first.")
     name = None if waiting.complete else _who_signs(home, waiting, admin)
+    click.echo(f"fingerprint of the root: {root_fingerprint(home.root_bytes())}")
     for line in changes(home.current(), waiting.manifest, home.history()):
         click.echo(printable(line))
     if name is not None:
@@ -155,12 +169,16 @@ def sign(options: Options, file: Path | None, admin: str | None) -> None:
     if file is not None:
         write_file(file, dsse.envelope_bytes(waiting.envelope))
     if not waiting.complete:
-        click.echo(
-            f"Signed by {', '.join(waiting.signed)}. More admins must sign before it is complete."
-        )
+        click.echo(f"Signed by {', '.join(waiting.signed)}.")
+        for count, names in waiting.needed:
+            click.echo(f"More admins must sign: {count} of {', '.join(names)}.")
+        click.echo(f"Carry {home.pending_file} to those who have homes of their own.")
         return
     home.complete(waiting)
-    click.echo(f"Version {waiting.manifest.version} is complete: {home.manifest_file}.")
+    click.echo(
+        f"Version {waiting.manifest.version} is complete: {home.manifest_file}. Carry it to the "
+        "server, and into the admins' other homes."
+    )
     click.echo(f"fingerprint: {manifest_fingerprint(waiting.envelope.payload)}")
 
 
@@ -170,7 +188,10 @@ def _who_signs(home: AdminHome, waiting: Waiting, admin: str | None) -> str:
         left = [name for name in here if name not in waiting.signed]
         raise VaultUnusable(f"Say who signs with --admin: {', '.join(left or here)}.")
     if admin is not None and admin not in here:
-        raise VaultUnusable(f"There is no admin {admin} here; there are: {', '.join(here)}.")
+        raise VaultUnusable(
+            f"There is no admin {admin} here; there are: {', '.join(here)}. Carry pending.json to "
+            "the home of whoever is elsewhere."
+        )
     return admin or here[0]
 
 
@@ -181,17 +202,17 @@ def show(options: Options, as_json: bool) -> None:
     """Show the newest complete manifest, and what waits to be signed."""
     home = options.admin_home()
     home.root()
-    manifest, waiting = home.current(), home.waiting()
-    if manifest is None:
-        raise VaultUnusable("No version is complete yet: 'add-recipients', then 'sign'.")
-    epoch = manifest.epoch_on(today())
+    current, waiting = home.current(), home.waiting()
+    manifest = current or home.pending(today())
+    epoch = None if current is None else current.epoch_on(today())
+    covered = manifest.issued if current is None else covered_until(current, today())
     summary: dict[str, object] = {
         "organisation": manifest.organisation,
-        "fingerprint": manifest_fingerprint(home.chain()[-1].payload),
-        "version": manifest.version,
+        "fingerprint": manifest_fingerprint(home.chain()[-1].payload) if current else None,
+        "version": None if current is None else current.version,
         "epoch": None if epoch is None else epoch.id,
         "epoch_ends": None if epoch is None else epoch.ends.isoformat(),
-        "covered_until": covered_until(manifest, today()).isoformat(),
+        "covered_until": covered.isoformat() if covered > today() else None,
         "expires": manifest.expires.isoformat(),
         "epoch_length": manifest.epoch_length.value,
         "epochs": [e.id for e in manifest.epochs],
@@ -205,11 +226,25 @@ def show(options: Options, as_json: bool) -> None:
         print_json(summary)
         return
     for name, value in summary.items():
-        text = ", ".join(value) if isinstance(value, list) else value
-        click.echo(printable(f"{name.replace('_', ' ')}: {'none' if text in (None, '') else text}"))
+        click.echo(printable(f"{_LABELS.get(name, name.replace('_', ' '))}: {_text(name, value)}"))
 
 
-for command in (add_recipients, add_server, rotate, revoke, admins, ceremony):
+_LABELS = {
+    "epoch_ends": "its last day",
+    "covered_until": "last day on which accounts can be taken",
+}
+
+
+def _text(name: str, value: object) -> str:
+    """Return a value as a person reads it: days that are ends as the last ones before."""
+    if value in (None, []):
+        return "none"
+    if name in _LABELS:
+        return str(dt.date.fromisoformat(str(value)) - dt.timedelta(days=1))
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+for command in (add_recipients, add_server, rotate, revoke, end, discard, admins, ceremony):
     keys.add_command(command)
 
 

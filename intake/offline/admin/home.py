@@ -22,7 +22,7 @@ from pathlib import Path
 
 from intake import strict_json
 from intake.durable import write_file
-from intake.errors import DocumentMalformed, VaultUnusable
+from intake.errors import DocumentMalformed, ManifestRefused, VaultUnusable
 from intake.manifest import dsse
 from intake.manifest.acceptance import check_admins, check_next, verify_chain, verify_history
 from intake.manifest.calendar import EpochLength
@@ -42,12 +42,20 @@ _NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 
 @dataclass(frozen=True)
 class Waiting:
-    """A version that waits for signatures: what it says, who has signed, who still may."""
+    """A version that waits for signatures.
+
+    ``needed`` says, for the admins so far and for the new ones, how many more of whom must sign.
+    """
 
     envelope: dsse.Envelope
     manifest: Manifest
     signed: tuple[str, ...]
-    complete: bool
+    needed: tuple[tuple[int, tuple[str, ...]], ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether enough have signed."""
+        return not self.needed
 
 
 class AdminHome:
@@ -193,18 +201,24 @@ class AdminHome:
             return waiting.manifest
         current = self.current()
         if current is None:
-            raise VaultUnusable(f"{self._folder} holds no manifest; begin again elsewhere.")
+            return first_manifest(self.root(), EpochLength.MONTH, today)
         return successor(current, self.chain()[-1].digest(), today)
 
     def waiting(self) -> Waiting | None:
         """Return the version that waits to be signed, or ``None``.
 
         Raises:
-            DocumentMalformed, ManifestRefused: what waits is no manifest, or could never be one.
+            ManifestRefused: what waits is no manifest, or could never be one.
         """
         if not self.pending_file.exists():
             return None
-        return self._judged(_read_envelope(self.pending_file))
+        try:
+            return self._judged(_read_envelope(self.pending_file))
+        except (DocumentMalformed, ManifestRefused) as error:
+            raise ManifestRefused(
+                f"What waits in {self.pending_file} can never be a version. {error} Remove the "
+                "file, and make the change again."
+            ) from error
 
     def admins(self) -> tuple[str, ...]:
         """Return the names of the admins whose identities are here."""
@@ -215,6 +229,16 @@ class AdminHome:
     def save(self, manifest: Manifest) -> None:
         """Let this be the next version. Whoever had signed it must sign anew."""
         _save_pending(self._folder, manifest)
+
+    def discard(self, today: dt.date) -> bool:
+        """Drop the next version, with all that was changed in it; return whether there was one."""
+        if not self.pending_file.exists():
+            return False
+        if self.manifest_file.exists():
+            self.pending_file.unlink()
+        else:
+            self.save(first_manifest(self.root(), self.pending(today).epoch_length, today))
+        return True
 
     def add_recipients(self, epochs: Sequence[Epoch], today: dt.date) -> Manifest:
         """Add recipients to the next version.
@@ -288,7 +312,15 @@ class AdminHome:
         chain = self.chain()
         if envelope.digest() in {complete.digest() for complete in chain}:
             return None
-        check_next(self.root(), chain, parse_manifest(envelope.payload))
+        if envelope.payload_type != dsse.MANIFEST_TYPE:
+            raise ManifestRefused("It is signed as something else than a manifest.")
+        manifest = parse_manifest(envelope.payload)
+        if manifest.version > len(chain) + 1:
+            raise ManifestRefused(
+                f"It is version {manifest.version}, and the newest here is {len(chain)}: copy "
+                "manifest.json from the home of the admin who made it."
+            )
+        check_next(self.root(), chain, manifest)
         return self._waiting_for(envelope)
 
     def _waiting_for(self, envelope: dsse.Envelope) -> Waiting:
@@ -300,13 +332,15 @@ class AdminHome:
             if current is None
             else (current.admins, current.threshold)
         )
-        old, new = dsse.signers(envelope, before), dsse.signers(envelope, manifest.admins)
-        return Waiting(
-            envelope,
-            manifest,
-            signed=tuple(dict.fromkeys(admin.name for admin in (*old, *new))),
-            complete=len(old) >= threshold and len(new) >= manifest.threshold,
-        )
+        signed: dict[str, None] = {}
+        needed: dict[tuple[int, tuple[str, ...]], None] = {}
+        for admins, enough in ((before, threshold), (manifest.admins, manifest.threshold)):
+            signers = dsse.signers(envelope, admins)
+            signed |= dict.fromkeys(admin.name for admin in signers)
+            if len(signers) < enough:
+                left = tuple(admin.name for admin in admins if admin not in signers)
+                needed[enough - len(signers), left] = None
+        return Waiting(envelope, manifest, tuple(signed), tuple(needed))
 
     def _refuse_in_use(self) -> None:
         if self._folder.exists() and any(self._folder.iterdir()):

@@ -31,12 +31,14 @@ class Rotation:
     """What a rotation came to.
 
     ``forgotten`` are the ended epochs that it leaves out; ``missing`` says which of today's
-    reviewers and custodians have brought no recipient for which of the coming epochs.
+    reviewers and custodians have brought no recipient for which of the coming epochs; ``blind``
+    which custodians of each epoch are no reviewers of it, and so cannot open what theirs is in.
     """
 
     manifest: Manifest
     forgotten: tuple[str, ...]
     missing: Mapping[str, tuple[str, ...]]
+    blind: Mapping[str, tuple[str, ...]]
 
 
 def first_manifest(root: Root, epoch_length: EpochLength, today: dt.date) -> Manifest:
@@ -76,25 +78,45 @@ def successor(current: Manifest, previous: str, today: dt.date) -> Manifest:
 
 
 def with_recipients(manifest: Manifest, epochs: Sequence[Epoch]) -> Manifest:
-    """Return the manifest with recipients added. Those that stand in it already are passed over.
+    """Return the manifest with recipients added.
+
+    Those that stand in it already are passed over, and those of what is revoked
+    (:func:`passed_over`).
 
     Raises:
-        ManifestRefused: they do not fit the epochs that are there.
+        ManifestRefused: they do not fit the epochs that are there, or all are passed over.
     """
     manifest = _with_length_of(manifest, epochs)
+    revoked_ones = passed_over(manifest, epochs)
+    epochs = [epoch for epoch in epochs if epoch.id not in revoked_ones]
+    if not epochs:
+        raise ManifestRefused(
+            f"Everything in the file is revoked ({', '.join(revoked_ones)}); let its holder make "
+            "new recipients, for other epochs where the epoch itself is revoked."
+        )
     merged = {epoch.id: epoch for epoch in manifest.epochs}
     for epoch in epochs:
-        merged[epoch.id] = _merged(merged.get(epoch.id), epoch, manifest)
+        merged[epoch.id] = _merged(merged.get(epoch.id), epoch)
     ordered = tuple(sorted(merged.values(), key=lambda epoch: epoch.begins))
     check_epochs(ordered)
     return dataclasses.replace(manifest, epochs=ordered)
+
+
+def passed_over(manifest: Manifest, epochs: Sequence[Epoch]) -> tuple[str, ...]:
+    """Return the ids of those of ``epochs`` that are revoked, or whose recipient is."""
+    return tuple(
+        epoch.id
+        for epoch in epochs
+        if epoch.id in manifest.revocations
+        or any(r.recipient in manifest.revocations for r in epoch.recipients)
+    )
 
 
 def rotated(
     manifest: Manifest, today: dt.date, epoch_length: EpochLength | None = None
 ) -> Rotation:
     """Return the next version the routine way: renewed, without epochs that are long over."""
-    kept = tuple(e for e in manifest.epochs if e.ends + KEPT_AFTER_END > today)
+    kept = tuple(e for e in manifest.epochs if today - e.ends < KEPT_AFTER_END)
     named = {e.id for e in kept} | {r.recipient for e in kept for r in e.recipients}
     changed = dataclasses.replace(
         manifest,
@@ -105,23 +127,45 @@ def rotated(
         revocations=tuple(name for name in manifest.revocations if name in named),
     )
     forgotten = tuple(e.id for e in manifest.epochs if e not in kept)
-    return Rotation(changed, forgotten, _missing(changed, today))
+    return Rotation(changed, forgotten, _missing(changed, today), _blind(changed, today))
 
 
-def revoked(manifest: Manifest, name: str, history: Sequence[Manifest] = ()) -> Manifest:
+def ended(manifest: Manifest, epoch_id: str, today: dt.date) -> Manifest:
+    """Return the manifest with an epoch that is running ended today, before its time.
+
+    Raises:
+        ManifestRefused: there is no such epoch, or it is not running, or began only today.
+    """
+    epoch = next((e for e in manifest.epochs if e.id == epoch_id), None)
+    if epoch is None or not epoch.begins < today < epoch.ends:
+        raise ManifestRefused(f"The epoch {epoch_id} is not one that is running since yesterday.")
+    cut = dataclasses.replace(epoch, ends=today)
+    epochs = tuple(cut if e is epoch else e for e in manifest.epochs)
+    return dataclasses.replace(manifest, epochs=epochs)
+
+
+def revoked(
+    manifest: Manifest, name: str, history: Sequence[Manifest] = (), *, epoch: str | None = None
+) -> Manifest:
     """Return the manifest with an epoch, a recipient or a person's recipients revoked.
 
     Args:
         manifest: the next version as it stands.
         history: the versions before. What a person had in epochs that are named no more is revoked
             as well, so that the server can tell all that was ever sealed to it.
+        epoch: only in this epoch, where ``name`` is a person.
         name: an epoch's id; a recipient, or its first twenty characters or more; or a person's
             name, for every recipient of theirs.
 
     Raises:
         ManifestRefused: nothing in the manifest has this name, or two things have.
     """
-    ever = tuple(e for version in (manifest, *history) for e in version.epochs)
+    ever = tuple(
+        e
+        for version in (manifest, *history)
+        for e in version.epochs
+        if epoch is None or e.id == epoch
+    )
     new = tuple(item for item in _revocable(ever, name) if item not in manifest.revocations)
     if not new:
         raise ManifestRefused(f"{name[:40]} is revoked already.")
@@ -161,20 +205,18 @@ def _with_length_of(manifest: Manifest, epochs: Sequence[Epoch]) -> Manifest:
     [length] = lengths if len(lengths) == 1 else [None]
     if length is None:
         raise ManifestRefused("The file has an epoch that is no day, week or month; make it anew.")
-    if manifest.epochs:
+    # Only where nobody has chosen: a month is what a deployment has that says nothing.
+    if manifest.epochs or manifest.version > 1 or manifest.epoch_length is not EpochLength.MONTH:
         raise ManifestRefused(
             f"This deployment's epochs are a {manifest.epoch_length.value} long, and the file's a "
-            f"{length.value}: make it anew with --epoch-length {manifest.epoch_length.value}."
+            f"{length.value}: make it anew with --epoch-length {manifest.epoch_length.value}, or "
+            f"change them first: 'intake-keys rotate --epoch-length {length.value}'."
         )
     return dataclasses.replace(manifest, epoch_length=length)
 
 
-def _merged(there: Epoch | None, added: Epoch, manifest: Manifest) -> Epoch:
+def _merged(there: Epoch | None, added: Epoch) -> Epoch:
     """Return an epoch of the manifest with the recipients of ``added`` as well."""
-    if added.id in manifest.revocations or any(
-        r.recipient in manifest.revocations for r in added.recipients
-    ):
-        raise ManifestRefused(f"The epoch {added.id}, or a recipient for it, has been revoked.")
     if there is None:
         return added
     if (there.begins, there.ends) != (added.begins, added.ends):
@@ -191,11 +233,24 @@ def _missing(manifest: Manifest, today: dt.date) -> dict[str, tuple[str, ...]]:
     missing: dict[str, list[str]] = {}
     for role in Role:
         for name in dict.fromkeys(r.name for r in manifest.recipients_in(now, role)):
+            who = f"{name} ({role.value})"
             for epoch in manifest.epochs:
                 there = {r.name for r in manifest.recipients_in(epoch, role)}
                 if epoch.begins > now.begins and name not in there:
-                    missing.setdefault(name, []).append(epoch.id)
-    return {name: tuple(dict.fromkeys(epochs)) for name, epochs in missing.items()}
+                    missing.setdefault(who, []).append(epoch.id)
+    return {who: tuple(epochs) for who, epochs in missing.items()}
+
+
+def _blind(manifest: Manifest, today: dt.date) -> dict[str, tuple[str, ...]]:
+    """Return the custodians of each epoch to come who are no reviewers of it, where any are."""
+    blind = {}
+    for epoch in manifest.epochs:
+        reviewers = {r.name for r in manifest.recipients_in(epoch, Role.REVIEWERS)}
+        custodians = (r.name for r in manifest.recipients_in(epoch, Role.CUSTODIANS))
+        alone = tuple(dict.fromkeys(name for name in custodians if name not in reviewers))
+        if alone and epoch.ends > today:
+            blind[epoch.id] = alone
+    return blind
 
 
 #: Fewer characters of a recipient could be those of two.

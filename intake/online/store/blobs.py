@@ -80,8 +80,8 @@ class Blobs(Protocol):
     def sweep_drafts(self) -> int:
         """Remove the drafts of processes that are gone; return how many."""
 
-    def holds(self, blob_id: bytes) -> bool:
-        """Return whether a blob is there."""
+    def size(self, blob_id: bytes) -> int | None:
+        """Return a blob's size in bytes, or ``None`` where it is not there."""
 
     def remove_orphan(self, blob_id: bytes, is_orphan: Callable[[], bool]) -> bool:
         """Remove a blob that no row names.
@@ -123,8 +123,11 @@ class FileBlobs:
     def sweep_drafts(self) -> int:
         return sum(_remove_unlocked(Path(entry.path)) for entry in self._entries(_DRAFT))
 
-    def holds(self, blob_id: bytes) -> bool:
-        return (self._folder / (blob_id.hex() + _SEALED)).exists()
+    def size(self, blob_id: bytes) -> int | None:
+        try:
+            return (self._folder / (blob_id.hex() + _SEALED)).stat().st_size
+        except OSError:
+            return None
 
     def remove_orphan(self, blob_id: bytes, is_orphan: Callable[[], bool]) -> bool:
         return _remove_unlocked(self._folder / (blob_id.hex() + _SEALED), is_orphan)

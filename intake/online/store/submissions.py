@@ -15,9 +15,19 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from sqlalchemy import Connection, Engine, Executable, bindparam, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Executable,
+    Row,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from intake.errors import StoreUnavailable, TooManyMessages
@@ -31,14 +41,21 @@ MOST_PER_CODE = 512
 _LOOK_AHEAD = 16
 
 _INSERT = insert(SubmissionRow)
-_LOOK_UP = select(SubmissionRow.id, SubmissionRow.address, SubmissionRow.sameness).where(
-    SubmissionRow.address.in_(bindparam("addresses", expanding=True))
-)
+_LOOK_UP = select(
+    SubmissionRow.id,
+    SubmissionRow.address,
+    SubmissionRow.sameness,
+    SubmissionRow.epoch,
+    SubmissionRow.manifest_version,
+    SubmissionRow.size,
+).where(SubmissionRow.address.in_(bindparam("addresses", expanding=True)))
 
-_RENAME = (
+#: What a row tells of its blob.
+_OF_THE_BLOB = ("id", "epoch", "manifest_version", "day", "size")
+_REPLACE = (
     update(SubmissionRow)
     .where(SubmissionRow.id == bindparam("twin"))
-    .values(id=bindparam("renamed"))
+    .values({name: bindparam(f"new_{name}") for name in _OF_THE_BLOB})
 )
 
 
@@ -50,7 +67,7 @@ class Outcome(enum.Enum):
     """What a commit came to."""
 
     KEPT = "kept"
-    #: The very same was here already; what was brought is gone again.
+    #: The very same, sealed to the same, was here already; what was brought is gone again.
     SAME = "same"
 
 
@@ -78,6 +95,14 @@ class StoredSubmission:
     epoch: str
     manifest_version: int
     day: dt.date
+    size: int
+
+
+@dataclass(frozen=True)
+class _Twin:
+    """The row that holds the very same as an arrival: the id and the size of its blob."""
+
+    id: bytes
     size: int
 
 
@@ -190,7 +215,7 @@ class Store:
             return connection.execute(query).first() is not None
 
     def _commit_row(self, blob_id: bytes, arrival: Arrival) -> bytes | None:
-        """Commit the row; return ``None``, or the id of the very same that was here already."""
+        """Commit the row; return ``None``, or the id of the twin that was here already."""
         # Nearly every code is new, so its first row is tried before anything is looked up.
         n = 0
         for _ in range(MOST_PER_CODE):
@@ -208,12 +233,14 @@ class Store:
             except IntegrityError:
                 # Row n is taken, long ago or this moment by somebody with the same code.
                 n, twin = self._first_free(n, arrival)
-                if twin is not None and self._blobs.holds(twin):
-                    return twin
-                if twin is not None:
-                    # Its blob is lost. The witness brings it again: let the row name this one.
-                    self._write(_RENAME, {"twin": twin, "renamed": blob_id})
-                    return None
+                if twin is None:
+                    continue
+                if self._blobs.size(twin.id) == twin.size:
+                    return twin.id
+                # Its blob is lost or cut short. The witness brings it again: the row tells of it.
+                new = {f"new_{name}": row[name] for name in _OF_THE_BLOB}
+                self._write(_REPLACE, {"twin": twin.id, **new})
+                return None
             else:
                 return None
         raise TooManyMessages("Too many messages stand under this code; begin a new account.")
@@ -232,8 +259,8 @@ class Store:
             except SQLAlchemyError as error:
                 raise CommitUncertain from error
 
-    def _first_free(self, start: int, arrival: Arrival) -> tuple[int, bytes | None]:
-        """Return the first row of the code that is free, or the row and id of the very same."""
+    def _first_free(self, start: int, arrival: Arrival) -> tuple[int, _Twin | None]:
+        """Return the first row of the code that is free, or the row of the arrival's twin."""
         for n in range(start, MOST_PER_CODE, _LOOK_AHEAD):
             ahead = range(n, min(n + _LOOK_AHEAD, MOST_PER_CODE))
             addresses = [arrival.address(i) for i in ahead]
@@ -243,8 +270,8 @@ class Store:
             for i, address in zip(ahead, addresses, strict=True):
                 if address not in taken:
                     return i, None
-                if hmac.compare_digest(taken[address].sameness, arrival.sameness):
-                    return i, taken[address].id
+                if _is_twin(taken[address], arrival):
+                    return i, _Twin(taken[address].id, taken[address].size)
         raise TooManyMessages("Too many messages stand under this code; begin a new account.")
 
     def count(self) -> int:
@@ -286,9 +313,9 @@ class Store:
         """
         return self._blobs.open(blob_id)
 
-    def holds_blob(self, blob_id: bytes) -> bool:
-        """Return whether a submission's sealed file is there."""
-        return self._blobs.holds(blob_id)
+    def holds_all_of(self, submission: StoredSubmission) -> bool:
+        """Return whether a submission's sealed file is there, in its full length."""
+        return self._blobs.size(submission.id) == submission.size
 
     def sweep(self) -> int:
         """Remove what killed processes left: drafts, and blobs whose row was never committed."""
@@ -303,6 +330,19 @@ class Store:
 
     def _is_orphan(self, blob_id: bytes) -> bool:
         return not self._names(blob_id)
+
+
+def _is_twin(row: Row[*tuple[Any, ...]], arrival: Arrival) -> bool:
+    """Return whether a row holds what has arrived, sealed to the same recipients.
+
+    A key may have been lost and revoked between two tries: the second opens where the first does
+    not, and must not be dropped for it.
+    """
+    return (
+        hmac.compare_digest(row.sameness, arrival.sameness)
+        and row.epoch == arrival.epoch
+        and row.manifest_version == arrival.manifest_version
+    )
 
 
 def _unavailable() -> StoreUnavailable:

@@ -77,7 +77,9 @@ def _current(translations: dict[str, NullTranslations]) -> NullTranslations:
 def _add_pages(app: Flask, deployment: Deployment) -> None:
     tags = ",".join(languages.BY_TAG)
     prefix = f"/<any({tags}):lang>"
-    app.add_url_rule("/", view_func=pages.ChooseLanguage.as_view("choose_language"))
+    app.add_url_rule("/", view_func=pages.ChooseLanguage.as_view("choose_language", "front"))
+    # An address that is read out over a telephone has no language in it.
+    app.add_url_rule("/keys", view_func=pages.ChooseLanguage.as_view("choose_keys", "keys"))
     keys = KeysNow(deployment)
     for path, view in (
         (f"{prefix}/", pages.FrontPage.as_view("front", keys)),

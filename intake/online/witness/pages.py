@@ -17,14 +17,18 @@ RECEIPT_SECONDS = 600
 
 
 class ChooseLanguage(MethodView):
-    """``/``: on to the language that the browser asks for."""
+    """An address without a language: on to the one that the browser asks for."""
 
     init_every_request = False
+
+    def __init__(self, page: str) -> None:
+        """Go on to ``page``."""
+        self._page = page
 
     def get(self) -> BaseResponse:
         """Redirect."""
         chosen = languages.choose(request.accept_languages)
-        return redirect(url_for("front", lang=chosen.tag), 303)
+        return redirect(url_for(self._page, lang=chosen.tag), 303)
 
 
 class FrontPage(MethodView):

@@ -14,7 +14,7 @@ from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Response as BaseResponse
 
 from intake.envelope.identity import ANSWERS_CHARACTERS
-from intake.errors import StoreUnavailable, TooManyMessages
+from intake.errors import NothingInForce, StoreUnavailable, TooManyMessages
 from intake.online.deployment import Deployment
 from intake.online.receiving import ArrivingForm, Body
 from intake.online.refusal import Reason, Refusal
@@ -71,7 +71,7 @@ class SubmitPage(MethodView):
             taken, code = self._take(form, length)
         except Refusal as refusal:
             return self._refused(refusal, form, body)
-        except (StoreUnavailable, TooManyMessages) as error:
+        except (StoreUnavailable, TooManyMessages, NothingInForce) as error:
             _LOG.exception("nothing was kept")
             reason = (
                 Reason.TOO_MANY_MESSAGES
@@ -116,8 +116,12 @@ class SubmitPage(MethodView):
         in_force = self._keys.in_force()
         if reach(form) and not in_force.custodians:
             raise Refusal(Reason.NOBODY_TO_TELL)
-        hours = self._limits.upload_hours
-        with sealing(self._deployment.store, in_force, upload_hours=hours) as submission:
+        with sealing(
+            self._deployment.store,
+            in_force,
+            still_open=self._deployment.keys.still_open,
+            upload_hours=self._limits.upload_hours,
+        ) as submission:
             count = self._attach_all(arriving, submission, length)
             if not count and not (form.account.data or "").strip():
                 raise Refusal(Reason.EMPTY)

@@ -16,8 +16,8 @@ from shamir_mnemonic.wordlist import WORDLIST
 
 from intake.age.opening.hybrid import HybridIdentity
 from intake.manifest.calendar import EpochLength, period_of
-from intake.manifest.fingerprint import recipient_fingerprint
 from intake.manifest.model import Role
+from intake.offline.admin.changes import changes
 from intake.offline.quorum import join
 from tests.support.ceremonies import (
     NEXT_MONTH,
@@ -77,7 +77,11 @@ def test_a_ceremony_at_a_terminal(room: Room) -> None:
     shares = [" ".join(words) for words in (first, second, third)]
     for pair in itertools.combinations(shares, 2):
         assert str(HybridIdentity(join(pair)).recipient()) == added.recipient
-    assert recipient_fingerprint(added.recipient) in terminal.screen
+    assert "Its fingerprint" in terminal.screen
+    fingerprint = terminal.screen.split("shows as well: ")[1].split("\n")[0].strip()
+    waiting = room.home.waiting()
+    assert waiting is not None
+    assert any(fingerprint in line for line in changes(None, waiting.manifest))
     assert "'intake-keys sign'" in terminal.screen
     assert not re.search(r"\d+\. [a-z]+", terminal.screen)
     payload = base64.b64decode(json.loads(room.home.pending_file.read_bytes())["payload"])

@@ -68,11 +68,13 @@ def test_from_nothing_to_a_manifest_that_a_server_accepts(
     program: Program, recipients: Path, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
-    assert "No version" in program.fails("show")
+    assert "version: none\n" in program.well("show")
     added = program.well("add-recipients", recipients)
     words = recipients_fingerprint(recipients.read_bytes())
     assert f"fingerprint: {words}" in added
-    assert "No version" in program.fails("show", "--json")
+    waits = json.loads(program.well("show", "--json"))
+    assert (waits["version"], waits["fingerprint"], waits["waiting"]) == (None, None, 1)
+    assert waits["epochs"] == [PERIOD.id]
     signing = program.well("sign")
     assert words in signing
     assert "Version 1 is complete" in signing
@@ -120,7 +122,7 @@ def test_a_routine_rotation_says_what_it_opens_and_who_is_missing(
     assert f"{PERIOD.id}: reviewers 0\n{NEXT.id}: reviewers 7\n" in done.out
     last = NEXT.ends - dt.timedelta(days=1)
     assert f"The last day on which accounts can be taken: {last}" in done.out
-    assert f"reviewers 0 has brought no recipient for epoch {NEXT.id}" in done.err
+    assert f"reviewers 0 (reviewers) has brought no recipient for epoch {NEXT.id}" in done.err
     assert "Version 2 must be signed" in done.out
     assert json.loads(program.well("show", "--json"))["waiting"] == 2
     program.well("sign")
@@ -180,13 +182,87 @@ def test_admins_are_listed_and_changed(program: Program, recipients: Path) -> No
     assert "Say who signs with --admin" in program.fails("sign")
     told = program.well("sign", "--admin", "aye")
     assert "new admin ba: " in told
-    assert "Signed by aye. More admins must sign" in told
+    assert "Signed by aye.\nMore admins must sign: 1 of ba.\n" in told
     assert "Say who signs with --admin: ba." in program.fails("sign")
     assert "Version 2 is complete" in program.well("sign", "--admin", "ba")
     assert "more signatures" in program.fails("admins", "--remove", "ba")
     program.well("admins", "--remove", "aye", "--threshold", "1")
     program.well("sign", "--admin", "aye")
     assert "Version 3 is complete" in program.well("sign", "--admin", "ba")
+
+
+def test_signatures_that_a_change_makes_void_are_named(program: Program, recipients: Path) -> None:
+    program.well("admins", "--add", "ba", "--threshold", "2", "--work-factor", "10")
+    program.well("sign", "--admin", "aye")
+    assert "signed by: aye\n" in program.well("show")
+    done = program("add-recipients", recipients)
+    assert "The signatures of aye were for what it said before" in done.out
+    assert "signed by: none\n" in program.well("show")
+
+
+def test_a_mistyped_public_file_makes_no_admin(program: Program, tmp_path: Path) -> None:
+    done = program("admins", "--with", tmp_path / "missing.pub")
+    assert done.status == 2
+    assert "missing.pub" in done.err
+    assert program.well("admins") == "admin: aye\nsignatures needed: 1\n"
+
+
+def test_what_was_changed_by_mistake_is_discarded(program: Program, recipients: Path) -> None:
+    program.well("add-recipients", recipients)
+    program.well("discard", "--yes")
+    assert json.loads(program.well("show", "--json"))["epochs"] == []
+    program.well("add-recipients", recipients)
+    program.well("sign")
+    assert program("revoke", "reviewers 0").status == 0
+    assert "Dropped" in program.well("discard", "--yes")
+    assert json.loads(program.well("show", "--json"))["waiting"] is None
+    assert "Nothing waits" in program.well("discard", "--yes")
+    assert "Stopped" in program("discard").err
+
+
+def test_recipients_that_come_too_late_are_warned_of(program: Program, tmp_path: Path) -> None:
+    path = tmp_path / "old.json"
+    period = periods_from(dt.date(2020, 1, 1), 1, EpochLength.MONTH)[0]
+    path.write_bytes(
+        serialise_recipients((epoch(id=period.id, begins=period.begins, ends=period.ends),))
+    )
+    assert "over already, and of no use: epoch 2020-01" in program("add-recipients", path).err
+    done = program("rotate")
+    assert "With this no account can be taken today." in done.out
+
+
+def test_days_between_epochs_are_warned_of(
+    program: Program, recipients: Path, tmp_path: Path
+) -> None:
+    third = periods_from(TODAY, 3, EpochLength.MONTH)[2]
+    path = tmp_path / "third.json"
+    path.write_bytes(
+        serialise_recipients(
+            (epoch(id=third.id, begins=third.begins, ends=third.ends, recipients=(recipient(9),)),)
+        )
+    )
+    program.well("add-recipients", recipients)
+    program.well("add-recipients", path)
+    gap = f"from {NEXT.begins} to {NEXT.ends - dt.timedelta(days=1)} nobody can be sealed to"
+    assert gap in program("rotate").err
+
+
+def test_an_epoch_that_is_revoked_is_said_to_be_closed_for_good(
+    program: Program, recipients: Path
+) -> None:
+    program.well("add-recipients", recipients)
+    assert "nothing will ever be taken in" in program("revoke", PERIOD.id).err
+
+
+def test_an_epoch_is_ended_early(program: Program, tmp_path: Path) -> None:
+    begun = epoch(begins=PERIOD.begins, ends=PERIOD.ends, id=PERIOD.id)
+    path = tmp_path / "recipients.json"
+    path.write_bytes(serialise_recipients((begun,)))
+    program.well("add-recipients", path)
+    program.well("sign")
+    if PERIOD.begins < TODAY:
+        assert f"The epoch {PERIOD.id} ends before {TODAY}" in program.well("end", PERIOD.id)
+    assert "not one that is running" in program.fails("end", NEXT.id)
 
 
 def test_admins_with_homes_apart_sign_one_version(tmp_path: Path, recipients: Path) -> None:

@@ -338,3 +338,37 @@ def test_a_carried_version_for_another_root_is_refused(home: AdminHome, tmp_path
     carried.write_bytes(dsse.envelope_bytes(stranger.sign(envelope)))
     with pytest.raises(ManifestRefused, match="another organisation"):
         home.collect(carried)
+
+
+def test_what_is_signed_as_something_else_is_never_signed(home: AdminHome, tmp_path: Path) -> None:
+    """Whoever carries it could have an admin sign a manifest's bytes as another kind of thing."""
+    carried = tmp_path / "carried.json"
+    payload = serialise_manifest(home.pending(TODAY))
+    carried.write_bytes(dsse.envelope_bytes(dsse.Envelope("application/other", payload, ())))
+    before = home.pending_file.read_bytes()
+    with pytest.raises(ManifestRefused, match="something else"):
+        home.collect(carried)
+    assert home.pending_file.read_bytes() == before
+    home.pending_file.write_bytes(carried.read_bytes())
+    for stuck in (home.waiting, lambda: home.sign("aye", PASSPHRASE)):
+        with pytest.raises(ManifestRefused, match="Remove the file"):
+            stuck()
+    assert home.pending_file.read_bytes() == carried.read_bytes()
+
+
+def test_a_home_that_is_behind_is_told_what_to_copy(
+    homes: tuple[AdminHome, AdminHome], tmp_path: Path
+) -> None:
+    here, away = homes
+    here.add_recipients((epoch(),), TODAY)
+    carried = tmp_path / "carried.json"
+    carried.write_bytes(here.pending_file.read_bytes())
+    away.collect(carried)
+    here.sign("aye", PASSPHRASE)
+    carried.write_bytes(dsse.envelope_bytes(away.sign("ba", PASSPHRASE).envelope))
+    here.complete(here.collect(carried))
+    here.add_recipients((DECEMBER,), TODAY)
+    away.pending_file.unlink()
+    carried.write_bytes(here.pending_file.read_bytes())
+    with pytest.raises(ManifestRefused, match=r"copy manifest\.json from the home"):
+        away.collect(carried)

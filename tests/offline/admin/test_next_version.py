@@ -16,6 +16,7 @@ from intake.manifest.signing import serialise_signer
 from intake.offline.admin.changes import changes
 from intake.offline.admin.next_version import (
     LIFETIME,
+    ended,
     revoked,
     rotated,
     successor,
@@ -105,7 +106,7 @@ def test_a_rotation_renews_and_leaves_out_what_is_long_over() -> None:
 
 
 def test_a_rotation_says_who_has_brought_nothing() -> None:
-    assert rotated(TWO_PEOPLE, TODAY).missing == {"ba": ("2027-01", "2027-02")}
+    assert rotated(TWO_PEOPLE, TODAY).missing == {"ba (reviewers)": ("2027-01", "2027-02")}
     both = with_recipients(TWO_PEOPLE, brought("ba", D(2027, 1, 1), 2))
     assert rotated(both, TODAY).missing == {}
 
@@ -256,3 +257,70 @@ NEW_SERVER = admin("server").public()
 def test_each_change_is_a_line(after: Manifest, told: str) -> None:
     lines = changes(TWO_PEOPLE, after)
     assert any(line.startswith(told) for line in lines[1:]), lines
+
+
+# --- ending early ----------------------------------------------------------------------------
+
+
+def test_an_epoch_that_runs_can_end_today_and_days_follow_it() -> None:
+    cut = ended(TWO_PEOPLE, "2026-11", TODAY)
+    assert cut.epochs[0].ends == TODAY
+    assert cut.epoch_on(TODAY) is None
+    daily = rotated(cut, TODAY, EpochLength.DAY).manifest
+    found = with_recipients(daily, brought("aye", TODAY, 8, length=EpochLength.DAY))
+    assert covered_until(found, TODAY) == D(2027, 3, 1)
+
+
+@pytest.mark.parametrize("name", ["2026-12", "2026-13", "aye", ""])
+def test_only_an_epoch_that_runs_ends(name: str) -> None:
+    with pytest.raises(ManifestRefused, match="not one that is running"):
+        ended(TWO_PEOPLE, name, TODAY)
+    with pytest.raises(ManifestRefused, match="not one that is running"):
+        ended(TWO_PEOPLE, "2026-11", D(2026, 11, 1))
+
+
+def test_a_custodian_who_reviews_nothing_is_named() -> None:
+    custodian = brought("chit", TODAY, 1, role=Role.CUSTODIANS)
+    found = with_recipients(TWO_PEOPLE, custodian)
+    assert rotated(found, TODAY).blind == {"2026-11": ("chit",)}
+    both = with_recipients(found, brought("chit", TODAY, 1))
+    assert rotated(both, TODAY).blind == {}
+
+
+def test_an_epoch_at_the_end_of_the_calendar_can_be_rotated() -> None:
+    last = dataclasses.replace(TWO_PEOPLE.epochs[0], ends=dt.date.max)
+    found = dataclasses.replace(TWO_PEOPLE, epochs=(last,))
+    assert rotated(found, TODAY).forgotten == ()
+
+
+# --- what newcomers stumbled over ------------------------------------------------------------
+
+
+def test_a_file_with_one_revoked_epoch_brings_the_others() -> None:
+    found = with_recipients(revoked(TWO_PEOPLE, "2026-12"), brought("chit", TODAY, 3))
+    assert "chit" not in names(found).get("2026-12", [])
+    assert "chit" in names(found)["2026-11"]
+    assert "chit" in names(found)["2027-01"]
+
+
+def test_a_person_can_be_revoked_in_one_epoch_alone() -> None:
+    left = names(revoked(TWO_PEOPLE, "aye", epoch="2026-12"))
+    assert left["2026-12"] == ["ba"]
+    assert left["2026-11"] == ["aye", "ba"]
+    with pytest.raises(ManifestRefused):
+        revoked(TWO_PEOPLE, "ba", epoch="2027-02")
+
+
+def test_a_length_that_was_chosen_is_not_changed_by_the_first_file() -> None:
+    weekly = dataclasses.replace(EMPTY, epoch_length=EpochLength.WEEK)
+    with pytest.raises(ManifestRefused, match="--epoch-length week"):
+        with_recipients(weekly, brought("ba", TODAY, 2))
+    later = dataclasses.replace(EMPTY, version=2)
+    with pytest.raises(ManifestRefused, match="rotate --epoch-length week"):
+        with_recipients(later, brought("ba", TODAY, 2, length=EpochLength.WEEK))
+
+
+def test_what_a_person_had_in_two_roles_is_one_row_of_epochs() -> None:
+    both = with_recipients(TWO_PEOPLE, brought("ba", TODAY, 2, role=Role.CUSTODIANS))
+    lines = changes(both, revoked(both, "ba"))
+    assert "revoked: ba's recipients of 2 epochs, 2026-11 to 2026-12" in lines
