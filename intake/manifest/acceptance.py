@@ -151,15 +151,24 @@ def check_day(manifest: Manifest, *, today: dt.date, seen: Seen) -> None:
         ManifestRefused: it has expired.
         ClockSetBack: the day is before one that was seen.
     """
-    if today < seen.day:
-        raise ClockSetBack(
-            f"The clock shows {today}, but {seen.day} has been seen here: set the clock right. If "
-            "it is right now and was wrong then, run 'intake keys reset-day'."
-        )
+    check_clock(today, seen)
     if today > manifest.expires:
         raise ManifestRefused(
             f"The manifest expired on {manifest.expires}. Let an admin run 'intake-keys rotate' "
             "and 'intake-keys sign', and run 'intake keys install FILE' with the result."
+        )
+
+
+def check_clock(today: dt.date, seen: Seen) -> None:
+    """Apply rule 9.
+
+    Raises:
+        ClockSetBack: it is broken.
+    """
+    if today < seen.day:
+        raise ClockSetBack(
+            f"The clock shows {today}, but {seen.day} has been seen here: set the clock right. If "
+            "it is right now and was wrong then, run 'intake keys reset-day'."
         )
 
 
@@ -169,6 +178,12 @@ def _accept_next(
     if envelope.payload_type != dsse.MANIFEST_TYPE:
         raise ManifestRefused("The manifest file holds something else that was signed.")
     signed = dsse.signers(envelope, admins)
+    if not signed:
+        raise ManifestRefused(
+            "The manifest is signed by too few of the admins who may sign it, by none: it is "
+            "another deployment's, or the pinned root.pub is (compare its twelve words with the "
+            "admins')."
+        )
     if len(signed) < threshold:
         raise ManifestRefused(
             "The manifest is signed by too few of the admins who may sign it; let more admins run "

@@ -171,12 +171,14 @@ def _files(vault: Vault) -> frozenset[tuple[str, int, int, int]]:
 
 def _note_damage(vault: Vault, losses: Sequence[Loss]) -> None:
     known = vault.catalogue()
-    for loss in losses:
-        if loss.reason == _DAMAGED:
-            entry = known.entries[loss.submission]
-            known.entries[loss.submission] = dataclasses.replace(entry, status=Status.DAMAGED)
-    if losses:
-        vault.save_catalogue(known)
+    damaged = {loss.submission for loss in losses if loss.reason == _DAMAGED}
+    noted = {
+        name: dataclasses.replace(entry, status=Status.DAMAGED)
+        for name, entry in known.entries.items()
+        if name in damaged and entry.status is not Status.DAMAGED
+    }
+    if noted:
+        vault.save_catalogue(dataclasses.replace(known, entries={**known.entries, **noted}))
 
 
 class _Look:

@@ -19,7 +19,7 @@ from intake.online.keys_cli import keys, last_day
 from intake.online.options import Options
 from intake.online.server import serve
 from intake.online.settings import read_settings
-from intake.online.status import look, problems_with_the_signing_key
+from intake.online.status import look, problems_with_the_clock, problems_with_the_signing_key
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,7 +74,7 @@ def demo(port: int, folder: Path) -> None:
 @click.pass_obj
 def serve_(options: Options) -> None:
     """Serve the pages, as the settings say, until stopped."""
-    serve(options.settings())
+    serve(options.settings(), lambda sentence: click.echo(sentence, err=True))
 
 
 @intake.command("export")
@@ -96,7 +96,10 @@ def export_(options: Options, folder: Path) -> None:
     click.echo(f"Wrote bundle {bundle.sequence} with {len(bundle.submissions)} to {folder}.")
     if bundle.closed_epochs:
         click.echo(f"Closed, and this is all of them: {', '.join(bundle.closed_epochs)}.")
-    for problem in problems_with_the_signing_key(settings, deployment.keys):
+    for problem in (
+        *problems_with_the_signing_key(settings, deployment.keys),
+        *problems_with_the_clock(deployment.keys, deployment.today()),
+    ):
         click.echo(f"Warning: {problem}", err=True)
     if export.unreadable:
         raise StoreUnavailable(

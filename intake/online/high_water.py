@@ -50,6 +50,12 @@ class Record:
     jump: tuple[dt.date, dt.date] | None = None
     closed: tuple[str, ...] = ()
 
+    def jumped(self, today: dt.date) -> tuple[dt.date, dt.date] | None:
+        """Return from which day to which the clock went at once, if nobody has confirmed it."""
+        if dt.date.min < self.seen.day < today - JUMP_DAYS * dt.timedelta(days=1):
+            return self.seen.day, today  # no day is seen while nothing is in force
+        return self.jump
+
 
 class HighWater:
     """The record of one deployment, at ``path``."""
@@ -151,11 +157,11 @@ class HighWater:
                 closed = tuple(dict.fromkeys((*record.closed, *epochs)))
                 self._write(dataclasses.replace(record, closed=closed))
 
-    def forget_day(self) -> None:
-        """Forget the latest day: the clock was wrong then, and is right now."""
+    def confirm_day(self, today: dt.date) -> None:
+        """Take ``today`` for the latest day, whatever was seen: a person says that it is right."""
         with self.locked():
             record = self.read()
-            seen = dataclasses.replace(record.seen, day=dt.date.min)
+            seen = dataclasses.replace(record.seen, day=today)
             self._write(dataclasses.replace(record, seen=seen, jump=None))
 
     def _write(self, record: Record) -> None:

@@ -69,8 +69,15 @@ def install(options: Options, file: Path) -> None:
     """
     found = options.keys()
     today = command_line.today()
+    before = found.record().seen.version
     manifest = found.install(file.read_bytes(), today)
-    click.echo(f"Version {manifest.version} is in force.")
+    if manifest.version == before:
+        click.echo(
+            f"Version {before} was in force already. If you expected a newer one, it has not been "
+            "signed by enough: 'intake-keys show'."
+        )
+    else:
+        click.echo(f"Version {manifest.version} is in force.")
     try:
         in_force = found.look(today)
     except NothingInForce as error:
@@ -111,5 +118,5 @@ def reset_day(options: Options, yes: bool) -> None:
     today = command_line.today()
     if not yes:
         click.confirm(f"The clock shows {today}, UTC. Is that today's date?", abort=True)
-    found.forget_day()
-    click.echo(f"The latest day seen is forgotten; it is {today} from the next request on.")
+    found.confirm_day(today)
+    click.echo(f"It is {today} from the next request on, whatever was seen before.")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from intake.age.sealing.hybrid import HybridRecipient
 from intake.errors import DocumentMalformed, EpochClosed, ManifestRefused
-from intake.manifest.acceptance import check_day, epoch_in_force
+from intake.manifest.acceptance import check_clock, epoch_in_force
 from intake.manifest.model import Epoch, Manifest, Role, Root
 from intake.manifest.outlook import WARNING_DAYS, closed_epochs, covered_until
 from intake.manifest.payload import parse_root
@@ -239,15 +239,18 @@ class KeysInForce:
     def close(self, today: dt.date, upload_hours: int) -> tuple[str, ...]:
         """Return the epochs that are closed on ``today``, once it is certain that they stay so.
 
-        An epoch to which something is being committed at this very moment is noted, so that
-        nothing follows, and is returned the next time.
+        None are, while nobody has confirmed a clock that went far ahead at once. An epoch to which
+        something is being committed at this very moment is noted, so that nothing follows, and is
+        returned the next time.
 
         Raises:
             ManifestRefused, ClockSetBack: it cannot be known.
         """
-        history = self.history()
-        seen = self.record().seen
-        check_day(history[-1], today=min(today, history[-1].expires), seen=seen)
+        history, record = self.history(), self.record()
+        seen = record.seen
+        check_clock(today, seen)
+        if record.jumped(today):
+            return ()  # what a wrong clock calls closed stays closed
         closed = closed_epochs(history, today, upload_hours, seen=seen.day)
         try:
             self._high_water.close(closed)
@@ -263,9 +266,9 @@ class KeysInForce:
         """
         return self._file.read()
 
-    def forget_day(self) -> None:
-        """Forget the latest day that was seen."""
-        self._high_water.forget_day()
+    def confirm_day(self, today: dt.date) -> None:
+        """Take ``today`` for the latest day that was seen."""
+        self._high_water.confirm_day(today)
 
     def sweep(self) -> None:
         """Remove what a killed installation left behind.

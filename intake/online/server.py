@@ -13,12 +13,14 @@ import resource
 import socket
 import struct
 import time
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from intake.errors import SettingsMistaken
 from intake.online import private_logging
 from intake.online.daily import DailyLook
 from intake.online.deployment import Deployment
@@ -143,8 +145,8 @@ def fitting(threads: int, descriptors: int) -> tuple[int, int]:
     return min(threads, room), min(4 * threads, room)
 
 
-def serve(settings: Settings) -> None:
-    """Serve until told to stop.
+def serve(settings: Settings, say: Callable[[str], object] = lambda _sentence: None) -> None:
+    """Serve until told to stop; ``say`` is told once everything is well.
 
     Raises:
         StoreUnavailable, ManifestRefused, DocumentMalformed: the deployment cannot be used.
@@ -160,9 +162,33 @@ def serve(settings: Settings) -> None:
             fitting(settings.threads, hard)[0],
             hard,
         )
+    _refuse_taken_address(settings.listen)
     # Open everything once here, so that what is wrong is said once and plainly, and sweep away
     # what a killed server left behind before the first request.
     deployment = Deployment.open(settings)
     deployment.store.sweep()
     deployment.keys.sweep()
+    say(f"Serving on {settings.listen}; stop with Ctrl-C.")
     Server(settings).run()
+
+
+def _refuse_taken_address(listen: str) -> None:
+    """Say plainly that an address cannot be had; gunicorn would try again and again.
+
+    Raises:
+        SettingsMistaken: somebody else listens there, or it is not this machine's.
+    """
+    if listen.startswith("unix:"):
+        return
+    host, _, port = listen.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, int(port)))
+    except (OSError, ValueError) as error:
+        raise SettingsMistaken(
+            f"Cannot listen on {listen}: another program may be there already. Stop it, or name "
+            "another address in server.listen ('intake demo --port', 'make demo PORT=...')."
+        ) from error

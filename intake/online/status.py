@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from intake.errors import IntakeError, ManifestRefused, NothingInForce
 from intake.manifest.model import Manifest
 from intake.manifest.outlook import Exposure, exposures
-from intake.online.high_water import JUMP_DAYS
 from intake.online.keys_in_force import InForce, KeysInForce
 from intake.online.settings import Settings
 from intake.online.signing_key import load_signing_key
@@ -94,7 +93,7 @@ def problems_with_keys(settings: Settings, keys: KeysInForce, today: dt.date) ->
     except NothingInForce as error:
         problems.append(f"No account is taken now. {error}")
     problems += problems_with_the_signing_key(settings, keys)
-    problems += _problems_with_the_clock(keys, today)
+    problems += problems_with_the_clock(keys, today)
     return problems
 
 
@@ -118,20 +117,19 @@ def problems_with_the_signing_key(settings: Settings, keys: KeysInForce) -> list
     return [sentence]
 
 
-def _problems_with_the_clock(keys: KeysInForce, today: dt.date) -> list[str]:
+def problems_with_the_clock(keys: KeysInForce, today: dt.date) -> list[str]:
+    """Return what only a person can judge: whether a clock that went far ahead is right."""
     try:
-        record = keys.record()
+        jump = keys.record().jumped(today)
     except ManifestRefused:
         return []  # said already: nothing is in force then
-    jump = record.jump
-    if dt.date.min < record.seen.day < today - JUMP_DAYS * dt.timedelta(days=1):
-        jump = (record.seen.day, today)  # no day is seen while nothing is in force
     if jump is None:
         return []
     before, after = jump
     sentence = (
         f"The clock went from {before} to {after} at once: the server was off, or had no keys, or "
-        "the clock was set forward. See that it is right now, and then run 'intake keys reset-day'."
+        "the clock was set forward. No epoch is called closed until somebody has seen that it is "
+        "right now, and run 'intake keys reset-day'."
     )
     return [sentence]
 

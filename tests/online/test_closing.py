@@ -65,6 +65,7 @@ def two_epochs(scene: Scene) -> Scene:
 def export(scene: Scene, day: dt.date) -> tuple[tuple[str, ...], int]:
     """Export as another process does; return what the bundle calls closed, and how many it has."""
     deployment = scene.deployment(now=noon_of(day))
+    deployment.keys.confirm_day(day)
     stick = scene.folder / "stick"
     export_bundle(
         deployment.store, Seal.of(deployment), scene.settings.state, stick, lambda _bytes: None
@@ -201,14 +202,14 @@ def test_a_commit_keeps_nobody_from_noting_a_day_or_a_new_manifest(two_epochs: S
     def others() -> None:
         other.install(data, TODAY)
         other.on(TODAY + A_DAY)
-        other.forget_day()
+        other.confirm_day(TODAY)
 
     with server.still_open(epoch, TODAY):
         working = threading.Thread(target=others, daemon=True)
         working.start()
         working.join(20)
         assert not working.is_alive(), "they wait for the commit"
-        server.forget_day()
+        server.confirm_day(TODAY)
     assert server.on(TODAY).manifest.version == 3
 
 
@@ -241,6 +242,7 @@ def test_of_many_processes_none_commits_after_the_closing(two_epochs: Scene) -> 
     while len(list(commits.iterdir())) < 200:
         assert time.monotonic() < deadline, "the children commit nothing"
         time.sleep(0.01)
+    scene.keys().confirm_day(CLOSING)
     while not scene.keys().close(CLOSING, 24):  # as one export after the other would
         assert time.monotonic() < deadline, "a crowd keeps the epoch from being closed"
     all_of_it = len(list(commits.iterdir()))

@@ -154,6 +154,7 @@ def test_a_sealed_file_of_another_length_is_not_said_to_be_all_of_it(
     lost, whole = scene.sealed()
     good, stick = lost.read_bytes(), tmp_path / "stick"
     damage(lost)
+    scene.keys().confirm_day(dt.date(2026, 12, 3))
     found = export_of(scene.deployment(now=noon_of(dt.date(2026, 12, 3))), stick)
     assert found.unreadable == (lost.stem,)
     assert found.bundle.closed_epochs == ()
@@ -311,6 +312,7 @@ def second(scene: Scene) -> Manifest:
 def closed_on(
     scene: Scene, day: dt.date, stick: Path, limits: Limits | None = None
 ) -> tuple[str, ...]:
+    scene.keys().confirm_day(day)  # as if the server had been running until then
     deployment = scene.deployment(limits=limits, now=noon_of(day))
     return export_of(deployment, stick).bundle.closed_epochs
 
@@ -338,7 +340,7 @@ def test_what_a_bundle_calls_closed_the_server_has_noted_before(
     scene: Scene, tmp_path: Path
 ) -> None:
     scene.publish(scene.manifest, second(scene))
-    scene.keys().on(TODAY)
+    scene.keys().confirm_day(dt.date(2026, 12, 2))
     seal = Seal.of(scene.deployment(now=noon_of(dt.date(2026, 12, 3))))
     assert seal.closed_epochs == ("2026-11",)
     assert scene.keys().record().closed == ("2026-11",)
@@ -395,6 +397,22 @@ def test_where_the_manifest_is_not_believed_nothing_is_closed_and_the_accounts_l
     assert (stick / "manifest.json").exists() == (bad_day is not missing), "none of an earlier one"
     if bad_day is not forgotten:
         assert scene.keys().record().closed == ()
+
+
+def test_a_clock_that_jumped_closes_nothing_until_somebody_says_that_it_is_right(
+    scene: Scene, client: Client, tmp_path: Path
+) -> None:
+    send(client, "in November")
+    scene.publish(scene.manifest, second(scene))
+    scene.keys().on(TODAY)
+    day = dt.date(2026, 12, 3)
+    for _ in range(2):
+        found = export_of(scene.deployment(now=noon_of(day)), tmp_path / "stick")
+        assert (found.bundle.closed_epochs, len(found.bundle.submissions)) == ((), 1)
+        scene.keys().on(day)
+    assert scene.keys().record().closed == ()
+    scene.keys().confirm_day(day)
+    assert closed_on(scene, day, tmp_path / "stick") == ("2026-11",)
 
 
 def test_a_manifest_that_has_expired_still_closes_its_epochs(

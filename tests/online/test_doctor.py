@@ -104,11 +104,10 @@ def test_what_is_wrong_with_the_keys_is_found(
 def test_a_clock_set_forward_is_found(well: Scene) -> None:
     well.keys().on(TODAY.replace(day=16))
     assert findings(well)["keys"] == (), "a week may go by"
-    well.keys().forget_day()
-    well.keys().on(TODAY.replace(day=15))
+    well.keys().confirm_day(TODAY.replace(day=15))
     assert "from 2026-11-15 to 2026-11-23 at once" in problem(well, "keys")
     assert "'intake keys reset-day'" in problem(well, "keys")
-    well.keys().forget_day()
+    well.keys().confirm_day(TODAY)
     assert findings(well)["keys"] == ()
 
 

@@ -144,12 +144,13 @@ def test_the_first_day_of_all_is_no_jump(tmp_path: Path) -> None:
     assert high_water(tmp_path).read().jump is None
 
 
-def test_a_day_that_is_forgotten_takes_nothing_else_with_it(tmp_path: Path) -> None:
+def test_a_day_that_somebody_confirms_changes_nothing_else(tmp_path: Path) -> None:
     record = filled(tmp_path)
     kept = high_water(tmp_path)
-    kept.forget_day()
-    assert kept.read() == Record(Seen(3, record.seen.sha256), closed=record.closed)
-    assert kept.see_day(TODAY - A_DAY * 9)
+    kept.confirm_day(TODAY - A_DAY * 9)
+    seen = Seen(3, record.seen.sha256, TODAY - A_DAY * 9)
+    assert kept.read() == Record(seen, closed=record.closed)
+    assert kept.see_day(TODAY - A_DAY * 8)
     assert kept.read().jump is None
 
 
@@ -166,7 +167,7 @@ def test_the_stamp_changes_with_each_change_and_only_then(tmp_path: Path) -> Non
         lambda: accepted(tmp_path, 1),
         lambda: high_water(tmp_path).see_day(TODAY),
         lambda: high_water(tmp_path).close(["2026-10"]),
-        lambda: high_water(tmp_path).forget_day(),
+        lambda: high_water(tmp_path).confirm_day(TODAY),
     ):
         change()
         stamps.append(high_water(tmp_path).stamp())
@@ -231,7 +232,7 @@ def test_a_damaged_record_is_refused_and_never_taken_for_an_empty_one(
         lambda: accepted(tmp_path, 9),
         lambda: high_water(tmp_path).see_day(TODAY),
         lambda: high_water(tmp_path).close(["2026-11"]),
-        lambda: high_water(tmp_path).forget_day(),
+        lambda: high_water(tmp_path).confirm_day(TODAY),
     ):
         with pytest.raises(ManifestRefused, match=r"is damaged.*backup.*destroyed the keys"):
             attempt()

@@ -324,7 +324,7 @@ def test_nothing_is_installed_while_the_clock_is_set_back(scene: Scene) -> None:
             found.install(data, TODAY)
 
     unchanged(scene, attempt)
-    found.forget_day()
+    found.confirm_day(TODAY)
     assert found.install(data, TODAY).version == 2
 
 
@@ -493,7 +493,7 @@ def test_a_clock_set_back_is_refused_on_the_pages_and_after_a_restart(scene: Sce
         deployment.keys.on(TODAY - A_DAY)
     assert scene.sealed() == []
 
-    scene.keys().forget_day()
+    scene.keys().confirm_day(TODAY - A_DAY)
     assert send(client, "စာ", lang="en").status_code == 303
     now = NOON
     assert send(client, "စာ", lang="en").status_code == 303
@@ -514,7 +514,7 @@ def test_a_clock_set_far_forward_is_remembered(scene: Scene) -> None:
     found.on(TODAY)
     found.on(TODAY + 8 * A_DAY)
     assert found.record().jump == (TODAY, TODAY + 8 * A_DAY)
-    found.forget_day()
+    found.confirm_day(TODAY)
     assert found.record().jump is None
 
 
@@ -522,17 +522,19 @@ def test_an_epoch_called_closed_is_never_sealed_to_again(scene: Scene) -> None:
     second(scene, epochs=with_december(scene))
     worker, courier = scene.keys(), scene.keys()
     assert worker.on(TODAY).epoch.id == "2026-11"
+    courier.confirm_day(dt.date(2026, 12, 3))
     assert courier.close(dt.date(2026, 12, 3), 24) == ("2026-11",)
     # The clock was wrong then; the reviewers may have destroyed the keys all the same.
+    courier.confirm_day(TODAY)
     for found in (worker, courier, scene.keys()):
         with pytest.raises(NoEpochInForce, match=r"closed.*shows 2026-11-23.*'intake-keys end"):
             found.on(TODAY)
-    courier.forget_day()
+    courier.confirm_day(TODAY)
     for found in (worker, courier, scene.keys()):
         with pytest.raises(NoEpochInForce, match="closed"):
             found.on(TODAY)
         assert found.on(DECEMBER).epoch.id == "2026-12"
-        found.forget_day()
+        found.confirm_day(TODAY)
 
 
 def test_nothing_is_closed_by_a_clock_that_is_set_back(scene: Scene) -> None:
@@ -547,7 +549,7 @@ def test_nothing_is_closed_by_a_clock_that_is_set_back(scene: Scene) -> None:
 def test_epochs_close_also_when_the_manifest_has_expired(scene: Scene) -> None:
     second(scene, expires=TODAY)
     found = scene.keys()
-    found.on(TODAY)
+    found.confirm_day(dt.date(2026, 11, 30))
     assert found.close(dt.date(2026, 12, 2), 24) == ()
     assert found.close(dt.date(2026, 12, 3), 24) == ("2026-11",)
 
@@ -638,7 +640,7 @@ def test_a_look_before_keeps_no_day_from_being_remembered(scene: Scene) -> None:
     found.look(TODAY)
     found.on(TODAY)
     assert found.record().seen.day == TODAY
-    scene.keys().forget_day()
+    scene.keys().confirm_day(TODAY)
     found.on(TODAY)
     assert found.record().seen.day == TODAY
 

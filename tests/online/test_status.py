@@ -186,8 +186,9 @@ def the_record_is_damaged(scene: Scene) -> None:
 def the_epoch_was_called_closed(scene: Scene) -> None:
     keys = scene.keys()
     keys.on(TODAY)
+    keys.confirm_day(dt.date(2026, 12, 3))
     keys.close(dt.date(2026, 12, 3), 24)
-    keys.forget_day()
+    keys.confirm_day(TODAY)
 
 
 def the_state_cannot_be_written(scene: Scene) -> None:
@@ -356,7 +357,7 @@ def test_a_clock_that_is_far_ahead_of_every_epoch_is_named_too(well: Scene) -> N
 def test_once_the_clock_is_said_to_be_right_nothing_is_left_to_say(well: Scene) -> None:
     the_clock_went_forward(well)
     assert status(well).problems
-    well.keys().forget_day()
+    well.keys().confirm_day(TODAY)
     assert status(well).problems == ()
 
 
