@@ -60,8 +60,9 @@ def destroy(options: Options, epoch: str, yes: bool, lose_damaged: bool) -> None
 def _say_what_is_lost(vault: Vault, seen: Survey) -> None:
     click.echo(
         f"The epoch {seen.epoch} ({days_of(seen.epoch)}) is closed, and {seen.kept} accounts of it "
-        "are in this vault. They open with its passphrase as before. Without this key nothing of "
-        "the epoch opens anywhere else, ever: on the server, on sticks, in backups of them."
+        "are in this vault. They open with its passphrase as before. What lies on the server, on "
+        "sticks and in backups of them opens for nobody once every reviewer has destroyed this "
+        "epoch's key, and a quorum its shares."
     )
     if seen.quorum:
         click.echo(f"{seen.quorum} more are sealed to a quorum and open with its shares alone.")

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from intake.age.opening.hybrid import HybridIdentity
-from intake.command_line import json_option, print_json, yes_option
+from intake.command_line import json_option, print_json, today, yes_option
 from intake.durable import write_file
 from intake.errors import NotInVault, VaultUnusable
 from intake.manifest.calendar import EpochLength, Period, length_of, period_named, periods_from
@@ -127,9 +127,11 @@ def _end_of_last(ring: KeyRing, role: Role) -> dt.date:
     last = _last(ring, role)
     if last is None:
         raise VaultUnusable(
-            "The vault has no keys that new ones could follow; say from when: --from 2026-12."
+            f"The vault has no keys of {role.value} that new ones could follow; say from when: "
+            "--from 2026-12."
         )
-    return last.ends
+    # Keys of epochs that are over serve nobody.
+    return max(last.ends, today())
 
 
 def _last(ring: KeyRing, *roles: Role) -> Period | None:

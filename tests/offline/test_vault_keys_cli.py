@@ -81,8 +81,8 @@ def test_without_any_keys_it_has_to_be_said_from_when(
 @pytest.mark.parametrize(
     ("manifest", "options", "expected"),
     [
-        (EpochLength.WEEK, (), "2026-W49"),
-        (EpochLength.DAY, (), "2026-12-01"),
+        (EpochLength.WEEK, (), "2026-W50"),
+        (EpochLength.DAY, (), "2026-12-10"),
         (EpochLength.WEEK, ("--epoch-length", "month"), "2026-12"),
         (None, (), "2026-12"),
     ],
@@ -108,7 +108,7 @@ def test_an_epoch_is_as_long_as_the_manifest_says(
 def test_without_a_manifest_they_are_as_long_as_they_were(
     tmp_path: Path, program: Program, out: Path
 ) -> None:
-    make_vault(tmp_path / "vault", "2026-W49")
+    make_vault(tmp_path / "vault", "2026-W50")
     program.well("keys", "new", "--out", out)
     assert ids(out) == ["2026-W50"]
 
