@@ -108,7 +108,7 @@ def test_an_epoch_is_as_long_as_the_manifest_says(
 def test_without_a_manifest_they_are_as_long_as_they_were(
     tmp_path: Path, program: Program, out: Path
 ) -> None:
-    make_vault(tmp_path / "vault", "2026-W50")
+    make_vault(tmp_path / "vault", "2026-W49")
     program.well("keys", "new", "--out", out)
     assert ids(out) == ["2026-W50"]
 
