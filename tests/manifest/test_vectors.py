@@ -19,6 +19,7 @@ from intake.manifest import dsse
 from intake.manifest.acceptance import NOTHING_SEEN, accept_chain, epoch_in_force
 from intake.manifest.calendar import EpochLength
 from intake.manifest.chain import parse_chain, serialise_chain
+from intake.manifest.fingerprint import manifest_fingerprint, root_fingerprint
 from intake.manifest.model import Epoch, Manifest, ReceiptParameters, Recipient, Role, Root
 from intake.manifest.payload import parse_root, serialise_manifest, serialise_root
 from intake.manifest.signing import SigningIdentity
@@ -94,6 +95,10 @@ def make() -> dict[str, Any]:
         "root.pub": serialise_root(root).decode(),
         "manifest.json": serialise_chain(chain).decode(),
         "payload_sha256": [envelope.digest() for envelope in chain],
+        "fingerprints": {
+            "root": root_fingerprint(serialise_root(root)),
+            "manifest": manifest_fingerprint(chain[-1].payload),
+        },
         "accepted": {
             "version": 2,
             "on": "2026-12-24",
@@ -131,6 +136,13 @@ def test_the_chain_is_accepted_as_published() -> None:
         found = [entry.recipient for entry in accepted.recipients_on(today, role)]
         assert found == expected[role.value]
     assert [envelope.digest() for envelope in CHAIN] == VECTOR["payload_sha256"]
+
+
+def test_the_words_are_the_published_ones() -> None:
+    assert VECTOR["fingerprints"] == {
+        "root": root_fingerprint(VECTOR["root.pub"].encode()),
+        "manifest": manifest_fingerprint(CHAIN[-1].payload),
+    }
 
 
 def test_on_other_days_it_is_not() -> None:
