@@ -6,6 +6,7 @@ import dataclasses
 import os
 import pty
 import re
+import select
 import subprocess
 import sys
 import time
@@ -29,13 +30,22 @@ TYPE_BACK = "Type its 33 words, or press Enter alone to see them again: "
 WIPED = "\033[H\033[2J\033[3J"
 
 
+#: Whoever runs the tests may have them ignore signals (nohup, a shell's background); nobody at a
+#: terminal does.
+_SIGNALS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""
+
+
 class Terminal:
     """A program at a pseudo-terminal, with a person before it who reads and types."""
 
     def __init__(self, script: str, *arguments: str | Path) -> None:
         self._master, slave = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", script, *map(str, arguments)],
+            [sys.executable, "-c", _SIGNALS + script, *map(str, arguments)],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -72,6 +82,8 @@ class Terminal:
         return self.shown.rsplit(WIPED, 1)[-1]
 
     def _more(self) -> bool:
+        readable, _, _ = select.select([self._master], [], [], 60)
+        assert readable, f"the program says nothing more: {self.screen}"
         try:
             data = os.read(self._master, 65536)
         except OSError:  # the program has ended
