@@ -186,6 +186,7 @@ def test_an_upload_under_way_when_its_epoch_is_called_closed_gets_no_receipt(
     courier = scene.deployment(now=later.timestamp())
     answers: list[Answer] = []
     with slow_upload(scene, server, "began before", answers):
+        courier.keys.confirm_day(later.date())
         assert Seal.of(courier).closed_epochs == (epoch.id,)
     [answer] = answers
     assert answer.status == Reason.TOO_SLOW.status
