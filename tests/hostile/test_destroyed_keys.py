@@ -6,6 +6,7 @@ after. Nothing from the stick's side opens; what the vault keeps does, and is wh
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import io
 import os
@@ -14,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from werkzeug.test import Client
 
 from intake.age.header import parse_header
 from intake.age.opening.hybrid import HybridIdentity
@@ -22,13 +24,19 @@ from intake.age.opening.keyfile import parse_identities
 from intake.age.opening.open import open_age, open_bytes
 from intake.age.opening.passphrase import PassphraseIdentity
 from intake.age.opening.rewrap import replace_header
+from intake.age.seed import SEED_SIZE
 from intake.envelope.identity import seal_identity
 from intake.errors import AgeError, NotForUs, VaultUnusable
 from intake.manifest.model import Role
 from intake.offline.destroying import destroy, survey
 from intake.offline.inbox import import_bundle
-from intake.offline.unpacking import Envelope
+from intake.offline.unpacking import Envelope, ignore
 from intake.offline.vault import Vault
+from intake.online.courier import Seal, export_bundle
+from intake.online.signing_key import load_signing_key
+from intake.online.witness.app import create_app
+from intake.secret import Secret
+from tests.support.deployments import Scene, make_scene, send
 from tests.support.manifests import History, root
 from tests.support.submissions import EPOCH, LATER, Stick, seal
 from tests.support.vaults import (
@@ -125,6 +133,67 @@ def test_nothing_of_a_destroyed_epoch_opens_on_the_sticks_side(
     for at in range(2):
         assert opening(stick.path(at), identities) == []
     assert opening(stick.path(2), identities) == [vault.keys.epochs[NEXT]]
+
+
+def server_of(vault: Vault, folder: Path) -> Scene:
+    """Make a server that seals to the vault's key of the epoch, and whose bundles are believed."""
+    scene = make_scene(folder)
+    with vault.exclusive():
+        vault.add_epochs({EPOCH: scene.reviewer})
+    ours = load_signing_key(scene.settings.state).public().key
+    scene.publish(dataclasses.replace(scene.manifest, server=ours))
+    return scene
+
+
+def exported(scene: Scene, stick: Path, day: dt.date) -> tuple[str, ...]:
+    """Export on a day; return the epochs that are closed by then."""
+    now = dt.datetime.combine(day, dt.time(12), dt.UTC).timestamp()
+    deployment = scene.deployment(now=now)
+    deployment.keys.confirm_day(day)
+    seal = Seal.of(deployment)
+    state = scene.settings.state
+    return export_bundle(deployment.store, seal, state, stick, ignore).bundle.closed_epochs
+
+
+def test_nothing_opens_in_a_copy_of_server_stick_and_vault_from_the_day_after(
+    tmp_path: Path, program: Program
+) -> None:
+    """Sent through the form, exported, imported, destroyed; then all three are seized."""
+    scene = server_of(make_vault(tmp_path / "vault", NEXT), tmp_path / "server")
+    client = Client(create_app(scene.deployment()))
+    for files in ([], FILES):
+        assert send(client, "what the thief wants", files).status_code == 303
+    stick = tmp_path / "stick"
+    assert exported(scene, stick, dt.date(2026, 12, 3)) == (EPOCH,)
+    program.well("import", stick)
+    sealed = [*scene.sealed(), *(stick / "submissions").iterdir()]
+    assert [opening(path, [scene.reviewer]) for path in sealed] == [[scene.reviewer]] * 4
+    program.well("keys", "destroy", EPOCH, "--yes")
+
+    identities = [*identities_in(tmp_path), *seeds_in(scene.settings.state)]
+    assert len(identities) > 4
+    assert [opening(path, identities) for path in sealed] == [[]] * 4
+    seed, text = scene.reviewer.seed.reveal(), scene.reviewer.encode().encode()
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert seed not in data, path
+            assert text not in data, path
+            assert b"what the thief wants" not in data, path
+    kept = Vault.unlock(tmp_path / "vault", PASSPHRASE)
+    for name in kept.ids():
+        with kept.envelope(name) as envelope:
+            assert envelope.account_text() == "what the thief wants"
+
+
+def seeds_in(state: Path) -> list[Identity]:
+    """Return the identities that a thief could make of the server's own secrets."""
+    secrets = [(state / name).read_bytes() for name in ("server.key", "signing.key")]
+    return [
+        HybridIdentity(Secret(data[at : at + SEED_SIZE]))
+        for data in secrets
+        for at in range(0, len(data), SEED_SIZE)
+    ]
 
 
 def test_what_the_vault_keeps_opens_and_is_what_was_received(
