@@ -82,6 +82,11 @@ def progress_bar(total: int, label: str) -> Iterator[Callable[[int], None]]:
         yield bar.update
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """Return ``count`` with what is counted, or what it does, in the right number."""
+    return f"{count} {one if count == 1 else many}"
+
+
 def today() -> dt.date:
     """Return the day, in UTC: what every command means by today."""
     return _now().date()

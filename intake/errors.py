@@ -60,11 +60,31 @@ class CodeMalformed(IntakeError):
     """What was typed is not a receipt code."""
 
 
+class CodeLengthWrong(CodeMalformed):
+    """There are too many digits or too few: ``digits`` of them."""
+
+    def __init__(self, sentence: str, digits: int) -> None:
+        """Hold how many ``digits`` were read."""
+        super().__init__(sentence)
+        self.digits = digits
+
+
+class CodeMistyped(CodeMalformed):
+    """The check digit does not fit: a digit is mistyped, or two are swapped."""
+
+
 # --- envelopes -------------------------------------------------------------------------------
 
 
 class EnvelopeBroken(IntakeError):
     """An opened submission is not the zip it has to be, or lies about what it holds."""
+
+
+# --- replies ---------------------------------------------------------------------------------
+
+
+class ReplyRefused(IntakeError):
+    """A text cannot be a reply, or a reply cannot go where it was meant to."""
 
 
 # --- manifests -------------------------------------------------------------------------------
@@ -110,6 +130,13 @@ class TooManyMessages(IntakeError):
 
 class BundleBroken(IntakeError):
     """A bundle on a stick is not whole, or not what it says."""
+
+
+# --- backups ---------------------------------------------------------------------------------
+
+
+class BackupRefused(IntakeError):
+    """A backup cannot be made there, or is none, or cannot be restored here."""
 
 
 # --- vaults ----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from flask import Flask
 from werkzeug.test import Client
 
 from intake.online.witness.app import create_app
+from tests.support.databases import PROGRAMS, postgresql_server
 from tests.support.deployments import Scene, make_scene
 from tests.support.servers import Server, house_of_today
 
@@ -34,3 +35,20 @@ def served(tmp_path: Path) -> Iterator[tuple[Scene, Server]]:
     """A deployment of today, served by the real server."""
     with house_of_today(tmp_path) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL server of our own; yields its URL."""
+    if not PROGRAMS:
+        pytest.skip("PostgreSQL did not run: it is not installed")
+    with postgresql_server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database of either kind."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgresql"))
+    return f"sqlite:///{tmp_path}/intake.db"

@@ -6,26 +6,31 @@
 
 The listing names every file with its size and SHA-256, a sequence number, and the epochs that are
 closed: nothing more will ever arrive for them, and what the server holds of them is all in this
-bundle. It is signed with the server's key that the manifest names.
+bundle. It also says what has come the other way: the last return taken of each vault, and which
+replies the server holds, so that the vaults know what is still on the way. It is signed with the
+server's key that the manifest names.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import os
 import re
 import stat
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from intake import strict_json
 from intake.errors import BundleBroken, DocumentMalformed
 from intake.manifest import dsse
-from intake.manifest.model import EPOCH_ID, Admin, SigningKey
+from intake.manifest.model import EPOCH_ID, Signer, SigningKey
 from intake.manifest.signing import SigningIdentity
 from intake.strict_json import Fields
 
-BUNDLE_FORMAT = "intake-bundle-1"
+BUNDLE_FORMAT = "intake-bundle-2"
 BUNDLE_TYPE = "application/vnd.intake.bundle+json"
 LISTING = "bundle.json"
 ROOT = "root.pub"
@@ -35,6 +40,8 @@ SUBMISSIONS = "submissions"
 #: A listing of a million submissions; what is larger is not one.
 MAX_LISTING_SIZE = 512 * 1024 * 1024
 
+T = TypeVar("T")
+
 _ID = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _EPOCH = re.compile(EPOCH_ID)
@@ -42,7 +49,11 @@ _EPOCH = re.compile(EPOCH_ID)
 
 @dataclass(frozen=True)
 class BundledSubmission:
-    """One sealed file of a bundle. ``size`` is in bytes, ``sha256`` in hex, ``day`` is in UTC."""
+    """One sealed file of a bundle. ``size`` is in bytes, hashes are in hex, ``day`` is in UTC.
+
+    ``sha256`` is the whole file's; ``payload_sha256`` that of what follows the age header, which a
+    vault keeps byte for byte.
+    """
 
     id: str
     epoch: str
@@ -50,19 +61,43 @@ class BundledSubmission:
     day: dt.date
     size: int
     sha256: str
+    payload_sha256: str
 
     def path(self, folder: Path) -> Path:
         """Return where the file lies in the bundle at ``folder``."""
         return folder / SUBMISSIONS / f"{self.id}.age"
 
 
+class ReplyState(enum.Enum):
+    """Where a reply is that the server holds."""
+
+    #: In a slot: the witness sees it.
+    FILED = "filed"
+    #: All eight slots are taken: it waits until the witness deletes one.
+    WAITING = "waiting"
+
+
 @dataclass(frozen=True)
 class Bundle:
-    """What a bundle says of itself."""
+    """What a bundle says of itself.
+
+    ``restored`` is the day on which the server was last restored from a backup, if ever: bundles
+    are ordered by it, then by ``sequence`` (:attr:`order`). ``taken`` is the sequence of the last
+    return taken of each vault, by the keyid (hex) of its Ed25519 key; ``replies`` are those that
+    the server holds, by their ids.
+    """
 
     sequence: int
     closed_epochs: tuple[str, ...]
     submissions: tuple[BundledSubmission, ...]
+    restored: dt.date | None = None
+    taken: Mapping[str, int] = field(default_factory=dict)
+    replies: Mapping[str, ReplyState] = field(default_factory=dict)
+
+    @property
+    def order(self) -> tuple[dt.date, int]:
+        """What grows from each bundle of a server to its next."""
+        return self.restored or dt.date.min, self.sequence
 
 
 @dataclass(frozen=True)
@@ -74,7 +109,7 @@ class SignedBundle:
 
     def signed_by(self, key: SigningKey) -> bool:
         """Return whether ``key`` signed it, with both halves."""
-        return bool(dsse.signers(self.envelope, [Admin("server", key)]))
+        return bool(dsse.signers(self.envelope, [Signer("server", key)]))
 
 
 def serialise_bundle(bundle: Bundle, signer: SigningIdentity | None) -> bytes:
@@ -92,9 +127,13 @@ def serialise_bundle(bundle: Bundle, signer: SigningIdentity | None) -> bytes:
                     "day": s.day.isoformat(),
                     "size": s.size,
                     "sha256": s.sha256,
+                    "payload_sha256": s.payload_sha256,
                 }
                 for s in bundle.submissions
             ],
+            "restored": None if bundle.restored is None else bundle.restored.isoformat(),
+            "taken": [{"vault": v, "sequence": n} for v, n in bundle.taken.items()],
+            "replies": [{"id": i, "state": state.value} for i, state in bundle.replies.items()],
         }
     )
     envelope = dsse.Envelope(BUNDLE_TYPE, payload, signatures=())
@@ -161,11 +200,20 @@ def parse_bundle(data: bytes) -> SignedBundle:
         sequence=fields.positive("sequence"),
         closed_epochs=fields.each("closed_epochs", _read_epoch),
         submissions=fields.each("submissions", _read_submission),
+        restored=_read_day(fields.optional("restored", str)),
+        taken=_mapping(fields.each("taken", _read_taken)),
+        replies=_mapping(fields.each("replies", _read_reply)),
     )
     fields.end()
     if len({s.id for s in bundle.submissions}) != len(bundle.submissions):
         raise DocumentMalformed("The bundle names one submission twice.")
     return SignedBundle(bundle, envelope)
+
+
+def _mapping(pairs: Sequence[tuple[str, T]]) -> dict[str, T]:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise DocumentMalformed("The bundle names one vault or one reply twice.")
+    return dict(pairs)
 
 
 def _read_submission(element: object) -> BundledSubmission:
@@ -177,9 +225,33 @@ def _read_submission(element: object) -> BundledSubmission:
         day=fields.day("day"),
         size=fields.positive("size"),
         sha256=_matching(fields.take("sha256", str), _SHA256),
+        payload_sha256=_matching(fields.take("payload_sha256", str), _SHA256),
     )
     fields.end()
     return submission
+
+
+def _read_day(text: str | None) -> dt.date | None:
+    try:
+        return None if text is None else dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise DocumentMalformed("The bundle holds a day that is none.") from error
+
+
+def _read_taken(element: object) -> tuple[str, int]:
+    fields = Fields(element, "return taken")
+    taken = _matching(fields.take("vault", str), _SHA256), fields.positive("sequence")
+    fields.end()
+    return taken
+
+
+def _read_reply(element: object) -> tuple[str, ReplyState]:
+    fields = Fields(element, "reply of the bundle")
+    reply_id, state = _matching(fields.take("id", str), _ID), fields.take("state", str)
+    fields.end()
+    if state not in {s.value for s in ReplyState}:
+        raise DocumentMalformed("A reply of the bundle is in a state that we do not know.")
+    return reply_id, ReplyState(state)
 
 
 def _matching(text: str, pattern: re.Pattern[str]) -> str:

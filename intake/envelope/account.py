@@ -6,10 +6,24 @@ that file are the account itself (answers to the questionnaire follow it there).
 
 from __future__ import annotations
 
+import enum
 import json
 from dataclasses import dataclass, field
 
 from intake.envelope import members
+
+
+class Kind(enum.Enum):
+    """What a submission is to those that came under the same code."""
+
+    #: What the form sent: the first, usually.
+    ACCOUNT = "account"
+    #: What was written in the mailbox.
+    MESSAGE = "message"
+    #: Files that follow the words.
+    FILES = "files"
+    #: The witness takes back all that came before; it has no words and no files.
+    WITHDRAWAL = "withdrawal"
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,7 @@ class AccountRecord:
     reply_to: str
     #: Names the mailbox's reply rows (:func:`intake.receipt.derivation.row_address`), 32 bytes hex.
     reply_key: str
+    kind: Kind = Kind.ACCOUNT
     questionnaire: Questionnaire = FREE_ACCOUNT
     answers: dict[str, object] = field(default_factory=dict)
     consents: tuple[dict[str, object], ...] = ()
@@ -64,6 +79,7 @@ class AccountRecord:
         """Return the UTF-8 JSON that goes into the envelope."""
         document = {
             "format": members.ACCOUNT_FORMAT,
+            "kind": self.kind.value,
             "language": self.language,
             "questionnaire": vars(self.questionnaire),
             "answers": self.answers,

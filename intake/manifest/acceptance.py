@@ -8,13 +8,16 @@ when, for each version in turn,
 2. they are signed by the threshold of the admins *in* it as well;
 3. it is for the root's organisation, its number is one more than the version before (the first is
    1), and it names the SHA-256 of that version's payload;
-4. no two admins share a key, and the threshold is not more than there are admins;
-5. no two signers of any kind (admins, the server, vaults) share a key, and no more
-   acknowledgements are asked for than there are vaults (one, where there are none yet);
+4. no two admins share a key, a name or the recipient to which backups are sealed for them, and
+   the threshold is not more than there are admins;
+5. no two signers of any kind (admins, the server, vaults) share a key, or half of one; no two
+   vaults share a name; and no more acknowledgements are asked for than there are vaults (one,
+   where there are none yet);
 6. epochs are in order and do not overlap, no id twice; each recipient is a well-formed
    post-quantum recipient that is not weak, and no more have a role than fit. There are no others,
    so post-quantum and classical ones never stand together. A recipient stands once in its epoch
-   and in no other, in this version or before: its key is destroyed when that epoch is over;
+   and in no other, in this version or before, and is no admin's for backups: its key is destroyed
+   when that epoch is over;
 
 and when the last of them, on the day it is to be used,
 
@@ -201,6 +204,7 @@ def _accept_next(
         )
     check_signers(manifest)
     check_epochs(manifest.epochs, epoch_of)
+    check_backups(manifest)
     return manifest
 
 
@@ -215,6 +219,7 @@ def check_next(root: Root, chain: Sequence[dsse.Envelope], manifest: Manifest) -
     check_admins(manifest.admins, manifest.threshold)
     check_signers(manifest)
     check_epochs(manifest.epochs, _epoch_of_each(root, chain))
+    check_backups(manifest)
 
 
 def _epoch_of_each(root: Root, chain: Sequence[dsse.Envelope]) -> dict[str, str]:
@@ -239,6 +244,9 @@ def check_admins(admins: Sequence[Admin], threshold: int) -> None:
         raise ManifestRefused("The manifest asks for more signatures than it has admins.")
     if _shared([admin.key for admin in admins]) or len({a.name for a in admins}) != len(admins):
         raise ManifestRefused("Two admins of the manifest share a key or a name.")
+    # Or one of them alone would open every backup, and the other none.
+    if len({admin.recipient for admin in admins}) != len(admins):
+        raise ManifestRefused("Two admins of the manifest share the recipient of their backups.")
 
 
 def check_signers(manifest: Manifest) -> None:
@@ -246,8 +254,10 @@ def check_signers(manifest: Manifest) -> None:
     keys = [signer.key for signer in (*manifest.admins, *manifest.vaults)]
     if manifest.server is not None:
         keys.append(manifest.server)
-    if _shared(keys) or len({v.name for v in manifest.vaults}) != len(manifest.vaults):
+    if _shared(keys):
         raise ManifestRefused("The manifest gives one key to two signers.")
+    if len({vault.name for vault in manifest.vaults}) != len(manifest.vaults):
+        raise ManifestRefused("Two vaults of the manifest share a name.")
     if manifest.acks_required > max(1, len(manifest.vaults)):
         raise ManifestRefused("The manifest asks for more acknowledgements than it has vaults.")
 
@@ -278,6 +288,17 @@ def check_epochs(epochs: Sequence[Epoch], epoch_of: dict[str, str] | None = None
     for earlier, later in itertools.pairwise(epochs):
         if later.begins < earlier.ends:
             raise ManifestRefused(f"The epochs {earlier.id} and {later.id} overlap.")
+
+
+def check_backups(manifest: Manifest) -> None:
+    """Apply the end of rule 6: the key of an epoch is destroyed, that of backups never."""
+    admins = {admin.recipient for admin in manifest.admins}
+    for epoch in manifest.epochs:
+        if any(recipient.recipient in admins for recipient in epoch.recipients):
+            raise ManifestRefused(
+                f"The epoch {epoch.id} has a recipient that is an admin's for backups; let its "
+                "holder make a new one."
+            )
 
 
 def _check_recipients(epoch: Epoch, epoch_of: dict[str, str]) -> None:

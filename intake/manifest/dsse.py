@@ -12,6 +12,7 @@ import binascii
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -19,8 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
 
 from intake import strict_json
 from intake.errors import DocumentMalformed
-from intake.manifest.model import Admin, SigningKey
+from intake.manifest.model import Signer, SigningKey
 from intake.strict_json import Fields, octets
+
+_Signer = TypeVar("_Signer", bound=Signer)
 
 MANIFEST_TYPE = "application/vnd.intake.manifest+json"
 
@@ -61,9 +64,9 @@ def ml_dsa_65_keyid(key: SigningKey) -> str:
     return hashlib.sha256(b"ml-dsa-65:" + key.ml_dsa_65).hexdigest()
 
 
-def signers(envelope: Envelope, candidates: Iterable[Admin]) -> tuple[Admin, ...]:
+def signers(envelope: Envelope, candidates: Iterable[_Signer]) -> tuple[_Signer, ...]:
     """Return those of ``candidates`` who signed the envelope, with both keys."""
-    return tuple(admin for admin in candidates if _signed_by(envelope, admin.key))
+    return tuple(signer for signer in candidates if _signed_by(envelope, signer.key))
 
 
 def _signed_by(envelope: Envelope, key: SigningKey) -> bool:

@@ -48,11 +48,18 @@ class SigningKey:
 
 
 @dataclass(frozen=True)
-class Admin:
-    """A person who signs manifests."""
+class Signer:
+    """Whoever signs: an admin, the server, a vault."""
 
     name: str
     key: SigningKey
+
+
+@dataclass(frozen=True)
+class Admin(Signer):
+    """A person who signs manifests, and to whose age ``recipient`` the server seals backups."""
+
+    recipient: str
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,7 @@ class Manifest:
     epochs: tuple[Epoch, ...]
     revocations: tuple[str, ...]
     server: SigningKey | None
-    vaults: tuple[Admin, ...]
+    vaults: tuple[Signer, ...]
     acks_required: int
     receipt: ReceiptParameters
 

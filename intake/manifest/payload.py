@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from intake import strict_json
-from intake.errors import DocumentMalformed
+from intake.age.sealing.hybrid import HybridRecipient
+from intake.errors import DocumentMalformed, KeyMalformed
 from intake.manifest.calendar import EpochLength
 from intake.manifest.model import (
     NAME_LIMIT,
@@ -14,6 +15,7 @@ from intake.manifest.model import (
     Recipient,
     Role,
     Root,
+    Signer,
     SigningKey,
     is_name,
 )
@@ -49,11 +51,11 @@ def parse_manifest(data: bytes) -> Manifest:
         expires=fields.day("expires"),
         previous=fields.optional("previous", str),
         threshold=fields.positive("threshold"),
-        admins=fields.each("admins", read_signer),
+        admins=fields.each("admins", read_admin),
         epoch_length=_read_length(fields.take("epoch_length", str)),
         epochs=fields.each("epochs", _read_epoch),
         revocations=fields.each("revocations", _read_text),
-        server=_read_optional_key(fields.optional("server", dict)),
+        server=read_optional_key(fields.optional("server", dict)),
         vaults=fields.each("vaults", read_signer),
         acks_required=fields.positive("acks_required"),
         receipt=_read_receipt(fields.take("receipt", dict)),
@@ -73,11 +75,11 @@ def serialise_manifest(manifest: Manifest) -> bytes:
             "expires": manifest.expires.isoformat(),
             "previous": manifest.previous,
             "threshold": manifest.threshold,
-            "admins": [write_signer(admin) for admin in manifest.admins],
+            "admins": [write_admin(admin) for admin in manifest.admins],
             "epoch_length": manifest.epoch_length.value,
             "epochs": [_write_epoch(epoch) for epoch in manifest.epochs],
             "revocations": list(manifest.revocations),
-            "server": None if manifest.server is None else _write_key(manifest.server),
+            "server": None if manifest.server is None else write_key(manifest.server),
             "vaults": [write_signer(vault) for vault in manifest.vaults],
             "acks_required": manifest.acks_required,
             "receipt": {
@@ -103,7 +105,7 @@ def parse_root(data: bytes) -> Root:
     root = Root(
         organisation=read_name(fields, "organisation"),
         threshold=fields.positive("threshold"),
-        admins=fields.each("admins", read_signer),
+        admins=fields.each("admins", read_admin),
     )
     fields.end()
     return root
@@ -116,7 +118,7 @@ def serialise_root(root: Root) -> bytes:
             "format": ROOT_FORMAT,
             "organisation": root.organisation,
             "threshold": root.threshold,
-            "admins": [write_signer(admin) for admin in root.admins],
+            "admins": [write_admin(admin) for admin in root.admins],
         }
     )
 
@@ -154,16 +156,22 @@ def _read_key(fields: Fields) -> SigningKey:
     )
 
 
-def _read_optional_key(element: object) -> SigningKey | None:
+def read_optional_key(element: object) -> SigningKey | None:
+    """Read a pair of keys from parsed JSON, or nothing from ``null``.
+
+    Raises:
+        DocumentMalformed: it is neither.
+    """
     if element is None:
         return None
-    fields = Fields(element, "server's key")
+    fields = Fields(element, "signer's key")
     key = _read_key(fields)
     fields.end()
     return key
 
 
-def _write_key(key: SigningKey) -> dict[str, object]:
+def write_key(key: SigningKey) -> dict[str, object]:
+    """Return a pair of keys as JSON's objects."""
     return {"ed25519": octets(key.ed25519), "ml-dsa-65": octets(key.ml_dsa_65)}
 
 
@@ -173,21 +181,42 @@ def _read_length(text: str) -> EpochLength:
     return EpochLength(text)
 
 
-def read_signer(element: object) -> Admin:
-    """Read whoever signs (an admin, the server, a vault) from parsed JSON.
+def read_signer(element: object) -> Signer:
+    """Read whoever signs (the server, a vault) from parsed JSON.
 
     Raises:
         DocumentMalformed: it is none.
     """
     fields = Fields(element, "signer")
-    admin = Admin(name=read_name(fields), key=_read_key(fields))
+    signer = Signer(name=read_name(fields), key=_read_key(fields))
     fields.end()
-    return admin
+    return signer
 
 
-def write_signer(admin: Admin) -> dict[str, object]:
+def write_signer(signer: Signer) -> dict[str, object]:
     """Return whoever signs as JSON's objects."""
-    return {"name": admin.name, **_write_key(admin.key)}
+    return {"name": signer.name, **write_key(signer.key)}
+
+
+def read_admin(element: object) -> Admin:
+    """Read an admin from parsed JSON.
+
+    Raises:
+        DocumentMalformed: it is none.
+    """
+    fields = Fields(element, "admin")
+    name, key, recipient = read_name(fields), _read_key(fields), fields.take("recipient", str)
+    fields.end()
+    try:
+        HybridRecipient.parse(recipient)
+    except KeyMalformed as error:
+        raise DocumentMalformed("An admin's recipient for backups is none.") from error
+    return Admin(name, key, recipient)
+
+
+def write_admin(admin: Admin) -> dict[str, object]:
+    """Return an admin as JSON's objects."""
+    return {**write_signer(admin), "recipient": admin.recipient}
 
 
 def _read_epoch(element: object) -> Epoch:

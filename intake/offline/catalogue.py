@@ -1,9 +1,9 @@
 """The catalogue: what a vault knows of its submissions without opening each one.
 
 It is sealed to the vault's own recipient like the submissions, and can be lost: all but the day,
-the hash on arrival and the status stands in the submissions too, and which epochs are closed is
-said by every later bundle again. An entry stays when its file is gone: it is what tells that
-something is missing.
+the hashes on arrival and the status stands in the submissions too, and which epochs are closed and
+what the server holds is said by every later bundle again. An entry stays when its file is gone: it
+is what tells that something is missing.
 """
 
 from __future__ import annotations
@@ -11,19 +11,24 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.open import open_bytes
 from intake.age.sealing.hybrid import HybridRecipient
 from intake.age.sealing.seal import seal_bytes
 from intake.durable import write_file
+from intake.envelope.account import Kind
 from intake.errors import AgeError, NotForUs, VaultUnusable
 
-#: Catalogues of the first version said nothing of closed epochs.
-_FORMAT = "intake-catalogue-2"
+#: The first version said nothing of closed epochs, the second nothing of the courier.
+_FORMAT = "intake-catalogue-3"
+
+#: What bundles are ordered by (:attr:`intake.courier.bundle.Bundle.order`).
+Order = tuple[dt.date, int]
 
 
 class Status(Enum):
@@ -47,7 +52,13 @@ class Entry:
     """One submission.
 
     ``day`` is the day it was received, ``received_sha256`` the hash (hex) of the sealed file as
-    the bundle brought it; both are ``None`` where the catalogue was lost.
+    the bundle brought it and ``payload_sha256`` that of what follows its header, which stands in
+    the vault as it came; ``bundle`` is the order of the first bundle that listed it. They are
+    ``None`` where the catalogue was lost. ``kind`` and ``mailbox`` (16 bytes in hex: the same for
+    all that came under one code, and for nothing else) are ``None`` where it was never opened.
+
+    ``at_server`` says whether the newest bundle lists it, and ``acknowledged`` is the number of the
+    first return that told the server that it is here.
     """
 
     id: str
@@ -57,11 +68,22 @@ class Entry:
     attachments: int
     language: str
     received_sha256: str | None
+    payload_sha256: str | None = None
+    kind: Kind | None = None
+    mailbox: str | None = None
+    bundle: Order | None = None
+    at_server: bool = False
+    acknowledged: int | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return the entry as JSON's objects."""
-        day = None if self.day is None else self.day.isoformat()
-        return {**asdict(self), "day": day, "status": self.status.value}
+        return {
+            **vars(self),
+            "day": None if self.day is None else self.day.isoformat(),
+            "status": self.status.value,
+            "kind": None if self.kind is None else self.kind.value,
+            "bundle": _write_order(self.bundle),
+        }
 
 
 @dataclass(frozen=True)
@@ -69,12 +91,15 @@ class Catalogue:
     """The entries by id, and the epochs that are closed and all of which is here.
 
     ``unopened`` are those of them of which this vault, a custodian's and no reviewer's, could open
-    some accounts neither to read them nor to keep the answers in them.
+    some accounts neither to read them nor to keep the answers in them. ``newest`` is the order of
+    the newest bundle that was believed, ``sequence`` the number of the vault's last return.
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
     closed: frozenset[str] = frozenset()
     unopened: frozenset[str] = frozenset()
+    newest: Order | None = None
+    sequence: int = 0
 
     def is_whole(self, epoch: str) -> bool:
         """Return whether nothing is known to be wrong with what is here of an epoch."""
@@ -97,6 +122,8 @@ def load(path: Path, identities: Sequence[HybridIdentity]) -> Catalogue:
             {fields["id"]: _entry(fields) for fields in document["entries"]},
             frozenset(str(epoch) for epoch in document.get("closed", [])),
             frozenset(str(epoch) for epoch in document.get("unopened", [])),
+            _read_order(document.get("newest")),
+            int(document.get("sequence", 0)),
         )
     except NotForUs as error:
         raise VaultUnusable(
@@ -116,20 +143,43 @@ def save(path: Path, recipient: HybridRecipient, catalogue: Catalogue) -> None:
         "format": _FORMAT,
         "closed": sorted(catalogue.closed),
         "unopened": sorted(catalogue.unopened),
+        "newest": _write_order(catalogue.newest),
+        "sequence": catalogue.sequence,
         "entries": [entry.to_json() for entry in catalogue.entries.values()],
     }
     plaintext = json.dumps(document, ensure_ascii=False).encode("utf-8")
     write_file(path, seal_bytes(plaintext, [recipient]))
 
 
-def _entry(fields: dict[str, object]) -> Entry:
-    day, received = fields["day"], fields["received_sha256"]
+def _entry(fields: dict[str, Any]) -> Entry:
+    day, kind, acknowledged = fields["day"], fields.get("kind"), fields.get("acknowledged")
     return Entry(
         id=str(fields["id"]),
         epoch=str(fields["epoch"]),
-        day=None if day is None else dt.date.fromisoformat(str(day)),
+        day=None if day is None else dt.date.fromisoformat(day),
         status=Status(fields["status"]),
-        attachments=int(str(fields["attachments"])),
+        attachments=int(fields["attachments"]),
         language=str(fields["language"]),
-        received_sha256=None if received is None else str(received),
+        received_sha256=_text(fields["received_sha256"]),
+        payload_sha256=_text(fields.get("payload_sha256")),
+        kind=None if kind is None else Kind(kind),
+        mailbox=_text(fields.get("mailbox")),
+        bundle=_read_order(fields.get("bundle")),
+        at_server=bool(fields.get("at_server")),
+        acknowledged=None if acknowledged is None else int(acknowledged),
     )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _write_order(order: Order | None) -> list[object] | None:
+    return None if order is None else [order[0].isoformat(), order[1]]
+
+
+def _read_order(written: Any) -> Order | None:
+    if written is None:
+        return None
+    day, sequence = written
+    return dt.date.fromisoformat(day), int(sequence)

@@ -7,19 +7,20 @@ from pathlib import Path
 import click
 
 from intake import command_line
-from intake.command_line import json_option, print_json, progress_bar
-from intake.courier.bundle import read_bundle
+from intake.command_line import counted, json_option, print_json, progress_bar
+from intake.courier.bundle import Bundle, read_bundle
 from intake.errors import DocumentMalformed, ManifestRefused, VaultUnusable
 from intake.manifest.fingerprint import root_fingerprint
 from intake.manifest.model import NAME_LIMIT, is_name
-from intake.offline import passphrase, trust
+from intake.offline import passphrase, replies, showing, trust
+from intake.offline.courier_cli import courier, replies_, reply
 from intake.offline.destroying_cli import rekey
 from intake.offline.identity_answers import read_answers
 from intake.offline.inbox import ImportReport, import_bundle
+from intake.offline.mailboxes import same_mailbox, withdrawals
 from intake.offline.network import warn_of_networks
 from intake.offline.passphrase import work_factor_option
 from intake.offline.review_options import Options
-from intake.offline.safe_names import printable
 from intake.offline.unlock_cli import unlock
 from intake.offline.vault import Vault
 from intake.offline.vault_keys_cli import keys
@@ -47,6 +48,8 @@ def review(
                            intake-review --vault V list
                            intake-review --vault V show ID
                            intake-review --vault V extract ID DIR
+                           intake-review --vault V reply ID --text-file FILE
+    Before it goes back:   intake-review --vault V courier /media/stick
     When an epoch is over: intake-review --vault V keys destroy 2026-12
     """
     del debug  # read by command_line.run, wherever it stands
@@ -107,7 +110,11 @@ def import_(options: Options, folder: Path) -> None:
         report = import_bundle(vault, folder, advance, command_line.today())
     for warning in report.warnings:
         click.echo(f"Warning: {warning}", err=True)
-    click.echo(f"Imported {len(report.imported)}; {len(report.known)} were here already.")
+    known = counted(len(report.known), "was", "were")
+    click.echo(f"Imported {len(report.imported)}; {known} here already.")
+    _say_foreign(bundle, report)
+    for notice in report.notices:
+        click.echo(f"A witness has taken back what came before: 'show {notice}' says what.")
     for epoch in report.closed:
         click.echo(
             f"Epoch {epoch} is closed and all of it is here: 'intake-review keys destroy {epoch}' "
@@ -116,6 +123,17 @@ def import_(options: Options, folder: Path) -> None:
     if report.pinned is not None:
         _say_root(report.pinned)
     _say_refused(report)
+
+
+def _say_foreign(bundle: Bundle, report: ImportReport) -> None:
+    if not report.foreign:
+        return
+    epochs = {s.id: s.epoch for s in bundle.submissions}
+    named = sorted({epochs[name] for name in report.foreign})
+    click.echo(
+        f"Passed over, because sealed to others: {len(report.foreign)}. If a quorum reviews, run "
+        f"'intake-review unlock --epoch {named[0]}' and import the stick there."
+    )
 
 
 def _say_refused(report: ImportReport) -> None:
@@ -132,18 +150,13 @@ def _say_refused(report: ImportReport) -> None:
 def list_(options: Options, as_json: bool) -> None:
     """List the submissions in the vault."""
     vault = options.unlock()
-    entries = [entry for _, entry in sorted(vault.entries().items())]
+    known = vault.shown(vault.catalogue())
     if as_json:
-        fields = ("id", "epoch", "day", "status", "attachments", "language")
-        print_json([{name: entry.to_json()[name] for name in fields} for entry in entries])
+        print_json(showing.listing(known))
         return
-    if not entries:
+    if not known.entries:
         click.echo("The vault is empty; 'import DIR' brings a bundle in.")
-    for entry in entries:
-        click.echo(
-            f"{entry.id}  {entry.day or '----------'}  {printable(entry.epoch):8}  "
-            f"{entry.status.value:8}  {entry.attachments:3} files  {printable(entry.language)}"
-        )
+    showing.say_listing(known)
 
 
 @review.command()
@@ -158,6 +171,9 @@ def show(options: Options, submission: str, as_json: bool) -> None:
         record, text = envelope.record, envelope.account_text()
         answers = read_answers(vault, found, envelope)
     vault.mark_read(found)
+    known = vault.shown(vault.catalogue())
+    withdrawal = withdrawals(known.entries).get(found)
+    kept = [r for r in replies.load(vault).replies.values() if r.mailbox == record.mailbox]
     if as_json:
         attachments = [
             {"name": a.name, "type": a.type, "size": a.size, "sha256": a.sha256}
@@ -166,21 +182,14 @@ def show(options: Options, submission: str, as_json: bool) -> None:
         print_json(
             {**record.raw, "id": found, "account": text, "identity": answers}
             | {"attachments": attachments}
+            | {"withdrawn": None if withdrawal is None else withdrawal.to_json()}
+            | {"same_mailbox": [entry.id for entry in same_mailbox(known.entries, found)]}
+            | {"replies": [one.to_json() for one in kept]}
         )
         return
-    click.echo(f"Submission {found}, epoch {printable(record.epoch)}, language ", nl=False)
-    click.echo(printable(record.language))
-    for attachment in record.attachments:
-        click.echo(
-            f"  {printable(attachment.name)}  {printable(attachment.type)}  {attachment.size} bytes"
-        )
-    if answers:
-        click.echo("How to reach the witness:")
-    for question, answer in (answers or {}).items():
-        # A line break must not let an answer pass for the account below it.
-        click.echo(f"  {printable(question)}: {printable(answer)}")
-    click.echo()
-    click.echo(printable(text, keep="\n\t"))
+    showing.say_withdrawal(record.kind, withdrawal)
+    showing.say_account(found, record, text, answers)
+    showing.say_mailbox(known, found, kept)
 
 
 @review.command()
@@ -190,18 +199,25 @@ def show(options: Options, submission: str, as_json: bool) -> None:
 def extract(options: Options, submission: str, folder: Path) -> None:
     """Write the account and the files of submission ID into DIR, which must be new or empty.
 
-    The files get safe names; the names they came with stand in account.json. Nothing is opened.
+    The files get safe names; the names they came with stand in account.json. How to reach the
+    witness goes into identity.json, where this vault may read it. Nothing is opened.
     """
     vault = options.unlock()
     found = vault.find(submission)
     with vault.envelope(found) as envelope:
+        known = vault.catalogue()
+        showing.say_withdrawal(envelope.record.kind, withdrawals(known.entries).get(found))
+        answers = read_answers(vault, found, envelope)
         total = sum(attachment.size for attachment in envelope.record.attachments)
         with progress_bar(total, "Extracting") as advance:
-            written = envelope.extract(folder, advance)
+            written = envelope.extract(folder, advance, answers=answers)
     vault.mark_read(found)
     click.echo(f"Wrote {len(written)} files into {folder}.")
 
 
+review.add_command(reply)
+review.add_command(replies_)
+review.add_command(courier)
 review.add_command(keys)
 review.add_command(rekey)
 review.add_command(unlock)

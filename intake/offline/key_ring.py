@@ -1,11 +1,14 @@
 """The private keys of a vault, as they stand in ``identities.age`` behind its passphrase.
 
 Opened with plain ``age``, the file is a key file like any other: comments, and one identity a
-line, so that ``age -d -i`` opens accounts with it if all else fails.
+line, so that ``age -d -i`` opens accounts with it if all else fails. The keys with which the vault
+signs what it sends back are no identities: they stand in a comment.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping
@@ -14,12 +17,16 @@ from dataclasses import dataclass, field
 from intake.age.opening.hybrid import HybridIdentity
 from intake.errors import AgeError, VaultUnusable
 from intake.manifest.model import EPOCH_ID, Role
+from intake.manifest.signing import SEED_SIZE
+from intake.secret import Secret
+from intake.strict_json import octets
 
 _TITLE = "# intake vault: whoever has this file opens every account in the vault"
 _VAULT = "# vault"
 _OLDER = "# older vault"
 _EPOCH = re.compile(rf"# epoch ({EPOCH_ID})(?: ({Role.CUSTODIANS.value}))?")
 _DESTROYED = re.compile(rf"# destroyed ({EPOCH_ID})")
+_SIGNING = "# signing "
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,9 @@ class KeyRing:
 
     ``epochs`` are the reviewer's, ``custodians`` the custodian's. ``destroyed`` names the epochs
     whose identities were here and are no more. ``older`` are the vault's own identities that a
-    ``rekey`` is replacing: what it has not come to yet opens with them.
+    ``rekey`` is replacing: what it has not come to yet opens with them. ``signing`` are the seeds
+    of the vault's Ed25519 and ML-DSA-65 keys, one after the other (64 bytes); a vault made before
+    there were any has none.
     """
 
     vault: HybridIdentity
@@ -36,6 +45,7 @@ class KeyRing:
     custodians: Mapping[str, HybridIdentity] = field(default_factory=dict)
     destroyed: tuple[str, ...] = ()
     older: tuple[HybridIdentity, ...] = ()
+    signing: Secret | None = None
 
     def of(self, role: Role) -> Mapping[str, HybridIdentity]:
         """Return the identities of that role, by epoch."""
@@ -73,6 +83,8 @@ class KeyRing:
         for epoch, identity in self.custodians.items():
             lines += [f"# epoch {epoch} {Role.CUSTODIANS.value}", identity.encode()]
         lines += [f"# destroyed {epoch}" for epoch in self.destroyed]
+        if self.signing is not None:
+            lines.append(_SIGNING + octets(self.signing.reveal()))
         return "\n".join([*lines, ""])
 
     @classmethod
@@ -106,6 +118,7 @@ class KeyRing:
             epochs[Role.CUSTODIANS],
             tuple(found[1] for line in text.splitlines() if (found := _DESTROYED.fullmatch(line))),
             tuple(own[_OLDER]),
+            _signing(text),
         )
 
 
@@ -118,6 +131,24 @@ def _labelled(text: str) -> Iterator[tuple[str, HybridIdentity]]:
         else:
             yield label, HybridIdentity.parse(line)
             label = ""
+
+
+def _signing(text: str) -> Secret | None:
+    """Return the seeds that the vault signs with.
+
+    Raises:
+        VaultUnusable: they are damaged. To pass over them would be to lose what the manifest names.
+    """
+    found = [line for line in text.splitlines() if line.startswith(_SIGNING.rstrip())]
+    if not found:
+        return None
+    try:
+        seeds = base64.b64decode(found[0].removeprefix(_SIGNING), validate=True)
+    except (binascii.Error, ValueError):
+        seeds = b""
+    if len(found) > 1 or len(seeds) != 2 * SEED_SIZE:
+        raise VaultUnusable("The vault's key file is damaged; restore a copy of it.")
+    return Secret(seeds)
 
 
 def _role(found: re.Match[str]) -> Role:

@@ -59,7 +59,8 @@ def rekey(
         keys = vault.keys
         done = [_rewrap(path, keys, progress) for path in _sealed_files(vault)]
         # The names must be durable before the identity that the old files open with is gone.
-        sync_folder(vault.submissions_folder)
+        for folder in _folders(vault):
+            sync_folder(folder)
         vault.save_catalogue(vault.catalogue())
         vault.write_recipient()
         vault.replace_keys(dataclasses.replace(keys, older=()))
@@ -73,8 +74,12 @@ def _renewed(keys: KeyRing) -> KeyRing:
     return dataclasses.replace(keys, vault=HybridIdentity.generate(), older=(keys.vault,))
 
 
+def _folders(vault: Vault) -> list[Path]:
+    return [f for f in (vault.submissions_folder, vault.replies_folder) if f.exists()]
+
+
 def _sealed_files(vault: Vault) -> list[Path]:
-    return sorted(vault.submissions_folder.glob("*.age"))
+    return sorted(path for folder in _folders(vault) for path in folder.glob("*.age"))
 
 
 def _rewrap(path: Path, keys: KeyRing, progress: Callable[[int], object]) -> bool:

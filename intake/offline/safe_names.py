@@ -25,8 +25,11 @@ NAME_LIMIT = 220
 #: Bytes an extension may have to be kept when the name before it is cut.
 EXTENSION_LIMIT = 20
 
+#: How to reach the witness, in the extracted folder of whoever may know it.
+IDENTITY_JSON = "identity.json"
+
 #: Names the extracted folder has already.
-RESERVED = (members.ACCOUNT_TEXT, members.ACCOUNT_JSON)
+RESERVED = (members.ACCOUNT_TEXT, members.ACCOUNT_JSON, IDENTITY_JSON)
 
 _PROGRAMS_AND_PACKAGES = """
     exe com scr pif cpl dll sys drv ocx msi msp mst msix msixbundle appx appxbundle appinstaller

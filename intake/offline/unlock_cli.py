@@ -18,6 +18,7 @@ from intake.manifest.model import Role
 from intake.offline import trust
 from intake.offline.quorum import Gathering
 from intake.offline.review_options import Options
+from intake.offline.role_option import role_option
 from intake.offline.terminal import read_line, wiped_screen
 from intake.offline.vault import Vault
 
@@ -28,18 +29,12 @@ _HELP = "help"
 
 #: What the prompt takes: also a further quorum, where custodians have one too. All else works
 #: without a quorum, outside.
-_TAKEN = ("import", "list", "show", "extract", "unlock")
+_TAKEN = ("import", "list", "show", "extract", "reply", "courier", "unlock")
 
 
 @click.command()
 @click.option("--epoch", required=True, metavar="EPOCH", help="Whose quorum comes together.")
-@click.option(
-    "--role",
-    type=click.Choice([role.value for role in Role]),
-    default=Role.REVIEWERS.value,
-    show_default=True,
-    help="What the quorum opens: accounts, or the answers that identify a witness.",
-)
+@role_option
 @click.pass_obj
 def unlock(options: Options, epoch: str, role: str) -> None:
     """Open what is sealed to a quorum: ask for its shares, then for commands.

@@ -9,8 +9,9 @@ it, nothing hides between members, and nothing can be larger than the file that 
 from __future__ import annotations
 
 import io
+import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
@@ -20,7 +21,7 @@ from intake.envelope.digest import BackgroundSha256
 from intake.errors import FolderRefused
 from intake.offline.account_document import AccountDocument, read_account_document
 from intake.offline.new_folder import partial_folder, usable, write_new
-from intake.offline.safe_names import safe_names
+from intake.offline.safe_names import IDENTITY_JSON, safe_names
 from intake.offline.zip_structure import LAST_MEMBERS, ZIP_ERRORS, broken, open_zip
 
 if TYPE_CHECKING:
@@ -95,7 +96,13 @@ class Envelope:
         """
         return cast("BinaryIO", self._open(self._infos[attachment.member]))
 
-    def extract(self, folder: Path, progress: Callable[[int], None] = ignore) -> tuple[Path, ...]:
+    def extract(
+        self,
+        folder: Path,
+        progress: Callable[[int], None] = ignore,
+        *,
+        answers: Mapping[str, str] | None = None,
+    ) -> tuple[Path, ...]:
         """Write ``account.txt``, ``account.json`` and the attachments to ``folder``.
 
         Everything goes to a folder beside it first, which takes its name at the end: whatever
@@ -106,6 +113,8 @@ class Envelope:
             folder: not there yet, or empty; its parent is there.
             progress: called with the number of bytes written since the last call; in all, the
                 lengths of ``account.txt`` and ``account.json`` and the sizes of the attachments.
+            answers: those that identify the witness, if they are known: they are written to
+                ``identity.json``.
 
         Returns:
             The files, in the order above.
@@ -116,10 +125,14 @@ class Envelope:
         """
         target = usable(folder)
         names = safe_names([attachment.name for attachment in self.record.attachments])
+        documents = {members.ACCOUNT_TEXT: self._text, members.ACCOUNT_JSON: self._json}
+        if answers is not None:
+            written = json.dumps(dict(answers), ensure_ascii=False, indent=1) + "\n"
+            documents[IDENTITY_JSON] = written.encode("utf-8")
         try:
             with partial_folder(target) as partial:
-                write_new(partial / members.ACCOUNT_TEXT, [self._text], progress)
-                write_new(partial / members.ACCOUNT_JSON, [self._json], progress)
+                for name, data in documents.items():
+                    write_new(partial / name, [data], progress)
                 for attachment, name in zip(self.record.attachments, names, strict=True):
                     write_new(partial / name, self._verified_blocks(attachment), progress)
         except OSError as error:
@@ -127,7 +140,7 @@ class Envelope:
                 f"The submission could not be written to {folder} ({error.strerror}); "
                 "nothing of it was left there."
             ) from error
-        return tuple(target / n for n in (members.ACCOUNT_TEXT, members.ACCOUNT_JSON, *names))
+        return tuple(target / name for name in (*documents, *names))
 
     def _verified_blocks(self, attachment: Attachment) -> Iterator[bytes]:
         """Yield an attachment's bytes; raise at the end if they are not the ones listed."""

@@ -6,6 +6,7 @@ root.pub, manifest.json      the deployment it belongs to (:mod:`intake.offline.
 catalogue.age                what is in it, sealed to the vault
 submissions/ID.age           each submission: our header, the payload as it was received
 submissions/ID.identity.age  what identifies its witness, likewise, in a custodian's vault
+replies/ID.age               each reply and how far it is, sealed to the vault (once there is one)
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from intake.errors import (
     VaultUnusable,
 )
 from intake.manifest.model import Role
+from intake.manifest.signing import SEED_SIZE, SigningIdentity
 from intake.offline import catalogue
 from intake.offline.catalogue import Catalogue, Entry, Status
 from intake.offline.key_file import KeyFile
@@ -47,6 +49,7 @@ VAULT_FORMAT = "intake-vault-1"
 _DESCRIPTION = "vault.json"
 _KEYS = "identities.age"
 _SUBMISSIONS = "submissions"
+_REPLIES = "replies"
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -86,7 +89,7 @@ class Vault:
         if folder.is_mount():
             raise VaultUnusable(f"{folder} is a disk of its own; name a new folder on it.")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        ring = KeyRing(HybridIdentity.generate())
+        ring = KeyRing(HybridIdentity.generate(), signing=_new_seeds())
         description = {
             "format": VAULT_FORMAT,
             "name": name,
@@ -123,6 +126,11 @@ class Vault:
     def submissions_folder(self) -> Path:
         """Where the sealed submissions lie."""
         return self.folder / _SUBMISSIONS
+
+    @property
+    def replies_folder(self) -> Path:
+        """Where the replies lie; it is made with the first."""
+        return self.folder / _REPLIES
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -173,6 +181,22 @@ class Vault:
         """Put ``ring`` in the place of the keys. Only within :meth:`exclusive`."""
         _, work_factor = _read_description(self.folder)
         self._key_file.replace(ring, work_factor, passphrase)
+
+    def signing(self) -> SigningIdentity:
+        """Return what the vault signs its returns with. Only within :meth:`exclusive`.
+
+        A vault that was made before there was any gets it now, for good: the manifest names it.
+        """
+        seeds = self.keys.signing
+        if seeds is None:
+            seeds = _new_seeds()
+            self.replace_keys(dataclasses.replace(self.keys, signing=seeds))
+        return _signing_identity(self.name, seeds)
+
+    def signer(self) -> SigningIdentity | None:
+        """Return what the vault signs with, if it has needed it yet."""
+        seeds = self.keys.signing
+        return None if seeds is None else _signing_identity(self.name, seeds)
 
     def write_recipient(self) -> None:
         """Say in the vault's description to whom it seals now. Only within :meth:`exclusive`."""
@@ -255,8 +279,9 @@ class Vault:
         Drafts of the key file are overwritten as well, by whoever writes the next one.
         """
         drafts = [path for path in self.folder.glob(".*.draft") if _KEYS not in path.name]
-        folder = self.submissions_folder
-        for path in (*drafts, *folder.glob(".*.draft"), *folder.glob("*.partial")):
+        for folder in (self.submissions_folder, self.replies_folder):
+            drafts += [*folder.glob(".*.draft"), *folder.glob("*.partial")]
+        for path in drafts:
             path.unlink()
 
     # --- the catalogue -----------------------------------------------------------------------
@@ -311,6 +336,8 @@ class Vault:
                     attachments=len(record.attachments),
                     language=record.language,
                     received_sha256=None,
+                    kind=record.kind,
+                    mailbox=record.mailbox,
                 )
         except NotForUs:
             return Entry(submission_id, "", None, Status.LOCKED, 0, "", None)
@@ -323,11 +350,18 @@ class Vault:
         if known.status is Status.LOCKED and self.lent:
             found = self.describe(submission_id)
             return dataclasses.replace(
-                found,
+                known,
                 epoch=found.epoch or known.epoch,
-                day=known.day,
-                received_sha256=known.received_sha256,
+                status=found.status,
+                attachments=found.attachments,
+                language=found.language,
+                kind=found.kind,
+                mailbox=found.mailbox,
             )
+        if known.mailbox is None and known.status in {Status.UNREAD, Status.READ}:
+            # Listed by a program that did not know of mailboxes.
+            found = self.describe(submission_id)
+            return dataclasses.replace(known, kind=found.kind, mailbox=found.mailbox)
         return known
 
     def _load_catalogue(self) -> Catalogue:
@@ -343,6 +377,15 @@ class Vault:
     @property
     def _catalogue(self) -> Path:
         return self.folder / "catalogue.age"
+
+
+def _new_seeds() -> Secret:
+    return Secret(os.urandom(2 * SEED_SIZE))
+
+
+def _signing_identity(name: str, seeds: Secret) -> SigningIdentity:
+    both = seeds.reveal()
+    return SigningIdentity(name, Secret(both[:SEED_SIZE]), Secret(both[SEED_SIZE:]))
 
 
 def _read_description(folder: Path) -> tuple[str, int]:

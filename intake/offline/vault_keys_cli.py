@@ -20,17 +20,10 @@ from intake.manifest.model import Epoch, Recipient, Role
 from intake.offline import trust
 from intake.offline.destroying_cli import days_of, destroy, period_or_none
 from intake.offline.key_ring import KeyRing
-from intake.offline.recipients_file import serialise_recipients
+from intake.offline.recipients_file import RecipientsFile, serialise_recipients
 from intake.offline.review_options import Options
+from intake.offline.role_option import role_option
 from intake.offline.vault import Vault
-
-_role_option = click.option(
-    "--role",
-    type=click.Choice([role.value for role in Role]),
-    default=Role.REVIEWERS.value,
-    show_default=True,
-    help="What the keys open: accounts, or the answers that identify a witness.",
-)
 
 
 @click.group()
@@ -67,7 +60,7 @@ def _first_day(
     type=click.Choice([length.value for length in EpochLength]),
     help="Without it, the manifest's; a month where the vault knows none.",
 )
-@_role_option
+@role_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -147,20 +140,21 @@ def _check_writable(out: Path) -> None:
 
 
 def _write_recipients(vault: Vault, role: Role, epochs: Collection[str], out: Path) -> str:
-    """Write the public file of these epochs; return its fingerprint."""
+    """Write the public file of these epochs and of the vault's own key; return its fingerprint."""
+    with vault.exclusive():
+        signer = vault.signing().public()
     identities = vault.keys.of(role)
     periods = sorted(map(period_named, epochs), key=lambda period: period.begins)
-    data = serialise_recipients(
-        tuple(
-            Epoch(
-                period.id,
-                period.begins,
-                period.ends,
-                (Recipient(vault.name, role, str(identities[period.id].recipient())),),
-            )
-            for period in periods
+    brought = tuple(
+        Epoch(
+            period.id,
+            period.begins,
+            period.ends,
+            (Recipient(vault.name, role, str(identities[period.id].recipient())),),
         )
+        for period in periods
     )
+    data = serialise_recipients(RecipientsFile(brought, signer.key))
     write_file(out, data, mode=0o644)
     return recipients_fingerprint(data)
 
@@ -179,7 +173,7 @@ def _say_fingerprint(words: str) -> None:
     type=click.Path(path_type=Path),
     help="Write the public file for the admins again, with all keys at hand.",
 )
-@_role_option
+@role_option
 @click.pass_obj
 def keys_show(options: Options, as_json: bool, out: Path | None, role: str) -> None:
     """List the epochs that the vault has keys for, and the deployment that it belongs to."""
@@ -259,7 +253,7 @@ def _rows(vault: Vault) -> list[_Row]:
 
 @keys.command("reveal")
 @click.argument("epoch")
-@_role_option
+@role_option
 @yes_option
 @click.pass_obj
 def keys_reveal(options: Options, epoch: str, role: str, yes: bool) -> None:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from intake import command_line
-from intake.command_line import json_option, print_json, progress_bar
-from intake.errors import StoreUnavailable
+from intake.command_line import counted, json_option, print_json
 from intake.online import private_logging
-from intake.online.courier import Seal, export_bundle
+from intake.online.backup_cli import backup, restore_
+from intake.online.courier_cli import export_, import_, sweep_
 from intake.online.demo import make_demo
-from intake.online.deployment import Deployment
 from intake.online.doctor import examine
 from intake.online.keys_cli import keys, last_day
+from intake.online.on_the_way import OnTheWay
 from intake.online.options import Options
 from intake.online.server import serve
 from intake.online.settings import read_settings
-from intake.online.status import look, problems_with_the_clock, problems_with_the_signing_key
+from intake.online.status import look
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,6 +38,7 @@ def intake(context: click.Context, config: str | None, debug: bool) -> None:
     To try everything:   intake demo
     On a real server:    intake serve
     When a stick waits:  intake export /media/stick
+    When it comes back:  intake import /media/stick
     """
     del debug  # read by command_line.run, wherever it stands
     private_logging.configure()
@@ -77,37 +79,6 @@ def serve_(options: Options) -> None:
     serve(options.settings(), lambda sentence: click.echo(sentence, err=True))
 
 
-@intake.command("export")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.pass_obj
-def export_(options: Options, folder: Path) -> None:
-    """Copy every sealed submission into a bundle at DIR, to be carried to the reviewers.
-
-    Safe to repeat, and to interrupt: a bundle counts only once its listing is written, at the end.
-    """
-    settings = options.settings()
-    deployment = Deployment.open(settings)
-    # Before the submissions are looked up: of a closed epoch they are then all there.
-    seal = Seal.of(deployment)
-    total = sum(submission.size for submission in deployment.store.submissions())
-    with progress_bar(total, "Exporting") as advance:
-        export = export_bundle(deployment.store, seal, settings.state, folder, advance)
-    bundle = export.bundle
-    click.echo(f"Wrote bundle {bundle.sequence} with {len(bundle.submissions)} to {folder}.")
-    if bundle.closed_epochs:
-        click.echo(f"Closed, and this is all of them: {', '.join(bundle.closed_epochs)}.")
-    for problem in (
-        *problems_with_the_signing_key(settings, deployment.keys),
-        *problems_with_the_clock(deployment.keys, deployment.today()),
-    ):
-        click.echo(f"Warning: {problem}", err=True)
-    if export.unreadable:
-        raise StoreUnavailable(
-            f"{len(export.unreadable)} submissions could not be read whole and were left out; see "
-            f"the disk of {settings.blobs}: {', '.join(export.unreadable)}."
-        )
-
-
 @intake.command()
 @json_option
 @click.pass_obj
@@ -118,6 +89,8 @@ def status(options: Options, as_json: bool) -> None:
         print_json(found.to_json())
         return
     click.echo(f"submissions: {_known(found.submissions)}")
+    for line in [] if found.on_the_way is None else _on_the_way(found.on_the_way):
+        click.echo(line)
     click.echo(f"manifest version: {_known(found.manifest_version)}")
     if found.epoch is None:
         click.echo("epoch: none: no account is taken")
@@ -126,8 +99,8 @@ def status(options: Options, as_json: bool) -> None:
         click.echo(f"last day on which accounts can be taken: {_last_day(found.covered_until)}")
     for revoked in found.revocations:
         click.echo(
-            f"revoked: {revoked.name}, {revoked.recipients} recipients; nothing is sealed to them "
-            "any more"
+            f"revoked: {revoked.name}, {counted(revoked.recipients, 'recipient', 'recipients')}; "
+            "nothing is sealed to them any more"
         )
     for exposed in found.exposed:
         click.echo(
@@ -136,6 +109,20 @@ def status(options: Options, as_json: bool) -> None:
         )
     for problem in found.problems:
         click.echo(f"problem: {problem}")
+
+
+def _on_the_way(way: OnTheWay) -> Iterator[str]:
+    yield f"  never left: {way.never_left}"
+    for carried in way.carried:
+        yield f"  left with bundle {carried.bundle}, not acknowledged: {carried.submissions}"
+    if way.acknowledged_by_some:
+        yield f"  acknowledged by some vaults, not by enough: {way.acknowledged_by_some}"
+    if way.acknowledged_here:
+        yield f"  acknowledged, and here for a while: {way.acknowledged_here}"
+    if way.removal is not None:
+        yield f"  removed from {way.removal} on, unless acknowledged: {way.warned}"
+    waiting = counted(way.replies_waiting, "waits", "wait")
+    yield f"replies: {way.replies_filed} in mailboxes, {waiting} for a free slot"
 
 
 def _last_day(end: str | None) -> dt.date | None:
@@ -166,7 +153,8 @@ def doctor(options: Options, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
-intake.add_command(keys)
+for command in (keys, export_, import_, sweep_, backup, restore_):
+    intake.add_command(command)
 
 
 def main() -> None:

@@ -1,39 +1,42 @@
-"""The courier's way out: everything the server holds, copied into a bundle."""
+"""The courier's way out: everything the server holds, copied into a bundle and read back.
+
+Nothing of an earlier bundle is touched before the new one is whole: new files come beside the old
+ones, then the new listing takes the old one's place, and only then what it does not name goes. A
+stick that is pulled out or full leaves the bundle that stood there.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import os
-import secrets
-from collections.abc import Callable, Iterator
+import datetime as dt
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-from intake import strict_json
 from intake.courier.bundle import (
     LISTING,
     MANIFEST,
     ROOT,
-    SUBMISSIONS,
     Bundle,
     BundledSubmission,
+    ReplyState,
     serialise_bundle,
 )
-from intake.durable import remove_drafts, write_file
-from intake.errors import BundleBroken, DocumentMalformed, NothingInForce, StoreUnavailable
+from intake.courier.digest import SealedHashes
+from intake.durable import write_file
+from intake.errors import BundleBroken, NothingInForce
 from intake.manifest.signing import SigningIdentity
+from intake.online.bundle_count import last_sequence, locked_count, next_sequence, restored_day
+from intake.online.copying import Copying
 from intake.online.deployment import Deployment
 from intake.online.signing_key import load_signing_key
+from intake.online.stick import Progress, Stick
 from intake.online.store.submissions import Store, StoredSubmission
-from intake.strict_json import Fields
 
-_BLOCK = 1024 * 1024
-_SEQUENCE = "courier.json"
-#: The largest whole number that every reader of JSON has.
-_MOST_BUNDLES = 2**53 - 1
-_OURS = {SUBMISSIONS, ROOT, MANIFEST}
+_MIB = 1024 * 1024
+#: Bytes of a bundle beside the sealed files: listing, manifest and folders, with room to spare.
+_MARGIN = 4 * _MIB
+_LISTED = 1024
 
 
 @dataclass(frozen=True)
@@ -72,173 +75,133 @@ class Seal:
         return cls(load_signing_key(settings.state), keys.root_bytes, manifest, closed)
 
 
+@dataclass(frozen=True)
+class _Held:
+    """What the server held when a bundle took its number."""
+
+    sequence: int
+    restored: dt.date | None
+    taken: Mapping[bytes, int]
+    replies: Mapping[bytes, ReplyState]
+    submissions: tuple[StoredSubmission, ...]
+
+    @classmethod
+    def now(cls, store: Store, state: Path) -> _Held:
+        # One at a time: whoever has the higher number has looked later.
+        with locked_count(state):
+            # Before the replies: each that a return brought is there before the return is noted.
+            taken = store.leaving.taken()
+            found = store.replies.states(), tuple(store.submissions())
+            return cls(next_sequence(state), restored_day(state), taken, *found)
+
+
 def export_bundle(
-    store: Store, seal: Seal, state: Path, folder: Path, progress: Callable[[int], object]
+    store: Store, seal: Seal, state: Path, folder: Path, progress: Progress
 ) -> Export:
     """Copy every submission into the bundle at ``folder``, and its signed listing last.
 
     ``seal`` was made before: what is closed by then is all among the submissions looked up here.
 
-    Whatever stood there of an earlier bundle is replaced; without its listing a half copied bundle
-    is none. A submission whose file cannot be read whole is left out and named: it must not keep
-    the others from leaving; but its epoch is then not called closed, since this is not all of it.
-    ``progress`` is told of every block's length in bytes.
+    A submission whose file cannot be read whole is left out and named: it must not keep the others
+    from leaving; but its epoch is then not called closed, since this is not all of it. When this
+    returns, all of the bundle was read back from the stick and is durable there. ``progress`` is
+    told of every byte twice: when it is copied, and when it is read back.
 
     Raises:
         StoreUnavailable: the database does not answer, or the count of bundles is damaged.
-        BundleBroken: the folder holds something else.
-        OSError: the stick is full or cannot be written.
+        BundleBroken: the folder holds something else, or the stick has no room, cannot be written,
+            or does not hold what was written.
     """
-    _refuse_foreign_folder(folder)
-    _last_sequence(state)  # where it is damaged, that is said before hours of copying
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / LISTING).unlink(missing_ok=True)
-    bundled: list[BundledSubmission] = []
-    unreadable: list[StoredSubmission] = []
-    with _submissions_folder(folder) as files:
-        for submission in store.submissions():
-            try:
-                with store.open_blob(submission.id) as source:
-                    bundled.append(_copy(submission, source, files, progress))
-            except StoreUnavailable:
-                unreadable.append(submission)
-        os.fsync(files)
-    left_out = {submission.epoch for submission in unreadable}
-    bundle = Bundle(
-        sequence=_next_sequence(state),
-        closed_epochs=tuple(e for e in seal.closed_epochs if e not in left_out),
-        submissions=tuple(bundled),
-    )
-    for name, data in ((ROOT, seal.root), (MANIFEST, seal.manifest)):
-        if data:
-            write_file(folder / name, data, mode=0o644)
-        else:
-            (folder / name).unlink(missing_ok=True)
-    write_file(folder / LISTING, serialise_bundle(bundle, seal.signer))
-    return Export(bundle, tuple(submission.id.hex() for submission in unreadable))
-
-
-def _refuse_foreign_folder(folder: Path) -> None:
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise BundleBroken(f"{folder} is no folder; name one on the stick.")
-    # What an export that was killed left there is ours.
-    for name in (ROOT, MANIFEST, LISTING):
-        remove_drafts(folder / name)
-    if folder.exists() and not (folder / LISTING).exists():
-        foreign = [path.name for path in folder.iterdir() if path.name not in _OURS]
-        if foreign:
-            raise BundleBroken(f"{folder} holds other files; export to an empty folder.")
+    last_sequence(state)  # where it is damaged, that is said before the stick is touched
+    with contextlib.ExitStack() as opened:
+        with _plainly(folder):
+            stick = opened.enter_context(Stick.opened(folder))
+        held = _Held.now(store, state)
+        with _plainly(folder):
+            _make_room(stick, held)
+            copied = Copying(store, stick, progress).all_of(held.submissions)
+            bundle = _bundle(held, seal, copied)
+            _finish(stick, seal, bundle)
+            stick.remove(stick.others({s.id.hex() for s in held.submissions}))
+    hashes = {bytes.fromhex(s.id): bytes.fromhex(s.sha256) for s in bundle.submissions}
+    store.leaving.note_bundle(bundle.sequence, hashes)
+    return Export(bundle, tuple(s.id.hex() for s in held.submissions if s.id not in copied))
 
 
 @contextlib.contextmanager
-def _submissions_folder(folder: Path) -> Iterator[int]:
-    """Open the bundle's folder of submissions, itself and not where a link leads.
-
-    Whoever had the stick may have put links on it, to make us write over files of the server.
-    """
-    path = folder / SUBMISSIONS
-    path.mkdir(exist_ok=True)
+def _plainly(folder: Path) -> Iterator[None]:
+    """Say plainly that a stick is full, read-only or gone."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        yield
     except OSError as error:
-        raise BundleBroken(f"{path} is no folder; export to an empty folder.") from error
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        raise BundleBroken(
+            f"{folder} cannot be written ({error.strerror or error}). A whole bundle that stood "
+            "there before still counts. See that the stick is there and not locked, or take "
+            "another one, and export again."
+        ) from error
 
 
-def _copy(
-    submission: StoredSubmission, source: BinaryIO, files: int, progress: Callable[[int], object]
-) -> BundledSubmission:
-    """Copy one sealed file into the open folder ``files``, under a new name until it is whole.
+def _make_room(stick: Stick, held: _Held) -> None:
+    """See that the stick has room for all of it, before anything is written.
 
-    Raises:
-        StoreUnavailable: it cannot be read, or is not as long as it was when it was committed.
-        OSError: the stick is full or cannot be written.
+    Where there is room only without what no bundle needs any more, that goes first, and the old
+    listing before it.
     """
-    name = f"{submission.id.hex()}.age"
-    draft = f"{secrets.token_hex(8)}.partial"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    digest = hashlib.sha256()
-    descriptor = os.open(draft, flags, 0o600, dir_fd=files)
-    try:
-        with os.fdopen(descriptor, "wb") as copy:
-            for block in _blocks(source, submission.size):
-                digest.update(block)
-                copy.write(block)
-                progress(len(block))
-            copy.flush()
-            os.fsync(copy.fileno())
-        os.rename(draft, name, src_dir_fd=files, dst_dir_fd=files)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(draft, dir_fd=files)
-        raise
-    return BundledSubmission(
-        id=submission.id.hex(),
-        epoch=submission.epoch,
-        manifest_version=submission.manifest_version,
-        day=submission.day,
-        size=submission.size,
-        sha256=digest.hexdigest(),
+    needed = _MARGIN + _LISTED * len(held.submissions)
+    for submission in held.submissions:
+        there = stick.size(submission.id.hex())
+        if submission.sha256 is None or there != submission.size:
+            needed += stick.taken_by(submission.size) - stick.taken_by(there or 0)
+    free = stick.free_bytes()
+    if needed <= free:
+        return
+    stale = stick.others({s.id.hex() for s in held.submissions})
+    freed = sum(stick.taken_by(size) for size in stale.values())
+    if needed > free + freed:
+        raise BundleBroken(
+            f"The bundle needs {-(-needed // _MIB)} MiB more and {stick.folder} has room for "
+            f"{(free + freed) // _MIB} MiB: take a larger stick, or make room on this one. What "
+            "stood there still stands."
+        )
+    stick.remove_listing()
+    stick.remove(stale)
+
+
+def _bundle(held: _Held, seal: Seal, copied: Mapping[bytes, SealedHashes]) -> Bundle:
+    left_out = {s.epoch for s in held.submissions if s.id not in copied}
+    return Bundle(
+        sequence=held.sequence,
+        closed_epochs=tuple(e for e in seal.closed_epochs if e not in left_out),
+        submissions=tuple(
+            BundledSubmission(
+                id=s.id.hex(),
+                epoch=s.epoch,
+                manifest_version=s.manifest_version,
+                day=s.day,
+                size=s.size,
+                sha256=copied[s.id].sha256,
+                payload_sha256=copied[s.id].payload_sha256,
+            )
+            for s in held.submissions
+            if s.id in copied
+        ),
+        restored=held.restored,
+        taken={vault.hex(): sequence for vault, sequence in held.taken.items()},
+        replies={reply.hex(): state for reply, state in held.replies.items()},
     )
 
 
-def _blocks(source: BinaryIO, size: int) -> Iterator[bytes]:
-    """Yield a sealed file, which has to have ``size`` bytes.
-
-    Raises:
-        StoreUnavailable: it cannot be read (which is not the stick's failure), or is shorter or
-            longer.
-    """
-    left = size
-    while left >= 0 and (block := _read(source)):
-        left -= len(block)
-        yield block
-    if left:
-        raise StoreUnavailable("A sealed file is cut short or overgrown; see the server's disk.")
-
-
-def _read(source: BinaryIO) -> bytes:
-    try:
-        return source.read(_BLOCK)
-    except OSError as error:
-        raise StoreUnavailable("A sealed file cannot be read; see the server's disk.") from error
-
-
-def _next_sequence(state: Path) -> int:
-    path = state / _SEQUENCE
-    remove_drafts(path)
-    sequence = 1 + _last_sequence(state)
-    write_file(path, strict_json.dumps({"sequence": sequence}))
-    return sequence
-
-
-def _last_sequence(state: Path) -> int:
-    """Return the number of the last bundle, 0 before the first.
-
-    Raises:
-        StoreUnavailable: nobody knows it. To begin anew would give one number to two bundles, so
-            a person has to say so.
-    """
-    path = state / _SEQUENCE
-    try:
-        fields = Fields(strict_json.loads(path.read_bytes()), "count of bundles")
-        last = fields.positive("sequence")
-        fields.end()
-    except FileNotFoundError:
-        return 0
-    except DocumentMalformed as error:
-        raise _miscounted(path) from error
-    if last >= _MOST_BUNDLES:
-        raise _miscounted(path)
-    return last
-
-
-def _miscounted(path: Path) -> StoreUnavailable:
-    return StoreUnavailable(
-        f'{path} is damaged. It only counts the bundles: write {{"sequence": N}} into it, with the '
-        "number of the last bundle as N, or remove it to begin again with 1, which no vault minds; "
-        "then export again."
-    )
+def _finish(stick: Stick, seal: Seal, bundle: Bundle) -> None:
+    """Write what the server believes, and the listing after all else; and read them back."""
+    small = {
+        ROOT: seal.root,
+        MANIFEST: seal.manifest,
+        LISTING: serialise_bundle(bundle, seal.signer),
+    }
+    for name, data in small.items():
+        if data:
+            write_file(stick.folder / name, data, mode=0o644)
+        else:
+            (stick.folder / name).unlink(missing_ok=True)
+    if not all(stick.holds(name, data) for name, data in small.items() if data):
+        raise stick.unfaithful()

@@ -1,7 +1,8 @@
 """A look at the keys every hour: a server that nobody visits also lives by the calendar.
 
 It goes from epoch to epoch, remembers each day on which keys were in force, and says in the log,
-once a day, what the admins must know. One such thread runs in each worker.
+once a day, what the admins must know. Once a day it sweeps away what need not be here any more,
+whether or not anything is in force. One such thread runs in each worker.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import threading
 
 from intake.errors import NothingInForce
 from intake.online.deployment import Deployment
+from intake.online.retention import sweep
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ class DailyLook(threading.Thread):
         self._seconds = seconds
         self._stopped = threading.Event()
         self._said: tuple[dt.date, str] | None = None
+        self._swept: dt.date | None = None
 
     def run(self) -> None:
         """Look, and wait."""
@@ -41,11 +44,22 @@ class DailyLook(threading.Thread):
         self.join()
 
     def _look(self) -> None:
-        try:
-            self._look_on(self._deployment.today())
-        except Exception:  # noqa: BLE001
-            # Whatever it is: the next look must come.
-            _LOG.exception("a look at the keys failed")
+        for work, failed in (
+            (self._look_on, "a look at the keys failed"),
+            (self._sweep_on, "a sweep failed"),
+        ):
+            try:
+                work(self._deployment.today())
+            except Exception:  # noqa: BLE001
+                # Whatever it is: the next look must come.
+                _LOG.exception(failed)
+
+    def _sweep_on(self, today: dt.date) -> None:
+        if self._swept == today:
+            return
+        deployment = self._deployment
+        sweep(deployment.store, deployment.keys, deployment.settings.retention, today)
+        self._swept = today
 
     def _look_on(self, today: dt.date) -> None:
         try:

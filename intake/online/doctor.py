@@ -10,6 +10,7 @@ from pathlib import Path
 
 from intake.errors import IntakeError
 from intake.online.keys_in_force import KeysInForce
+from intake.online.on_the_way import on_the_way
 from intake.online.server_keys import ServerKeys
 from intake.online.settings import GIB, Settings
 from intake.online.status import problems_with_keys
@@ -51,14 +52,16 @@ def _open(settings: Settings) -> Store:
 
 def _store(settings: Settings) -> list[str]:
     store = _open(settings)
-    lost = [s.id.hex() for s in store.submissions() if not store.holds_all_of(s)]
+    held = list(store.submissions())
+    problems = on_the_way(store, held, None, settings.retention).problems()
+    lost = [s.id.hex() for s in held if not store.holds_all_of(s)]
     if not lost:
-        return []
+        return problems
     sentence = (
         f"{len(lost)} submissions have lost their files, or a part of them ({lost[0]} and on): "
         f"restore the folder {settings.blobs} from wherever it was moved to."
     )
-    return [sentence]
+    return [*problems, sentence]
 
 
 def _disk(settings: Settings) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from intake.errors import SettingsMistaken
 from intake.online.keys_in_force import KeysInForce
+from intake.online.restoring import finish_restoration
 from intake.online.settings import Settings, find_settings, read_settings
 
 _ROOT_USER = 0
@@ -21,6 +22,17 @@ class Options:
 
     def settings(self) -> Settings:
         """Read the settings.
+
+        Raises:
+            SettingsMistaken: they are missing or wrong, or we are the wrong user.
+        """
+        settings = self.unfinished_settings()
+        # Killed at the very end, a restoration left its files one folder too deep.
+        finish_restoration(settings.state)
+        return settings
+
+    def unfinished_settings(self) -> Settings:
+        """Read the settings, whether or not a restoration has still to be finished.
 
         Raises:
             SettingsMistaken: they are missing or wrong, or we are the wrong user.

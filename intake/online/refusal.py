@@ -1,7 +1,7 @@
-"""Why a submission was not taken, in words for a witness.
+"""Why something was not taken or not done, in words for a witness.
 
 Each reason is one English sentence, which is also the key of its translations. None quotes what
-was typed. Nothing was kept whenever one of these is shown.
+was typed. Nothing that was sent was kept whenever one of these is shown.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def _(sentence: str) -> str:
 
 
 class Reason(enum.Enum):
-    """Every way in which a submission can fail: the answer's status and the sentence."""
+    """Every way in which it can fail: the answer's status and the sentence."""
 
     EMPTY = (
         HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -111,6 +111,57 @@ class Reason(enum.Enum):
             "another day."
         ),
     )
+    EMPTY_MESSAGE = (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        _(
+            "Nothing was written and no file was chosen. Write something or choose a file, then "
+            "press send."
+        ),
+    )
+    NO_FILE = (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        _("No file was chosen. Choose one or more files, then press send."),
+    )
+    CODE_LENGTH = (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        _(
+            "A code has 28 digits; %(number)s were read here. Compare it with your note, group by "
+            "group."
+        ),
+    )
+    CODE_MISTYPED = (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        _(
+            "One digit is mistyped, or two are swapped. Compare the code with your note, group by "
+            "group."
+        ),
+    )
+    CODE_LETTERS = (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        _("A code is made of digits alone, and something else was typed. Look for letters in it."),
+    )
+    CODE_AGAIN = (
+        HTTPStatus.BAD_REQUEST,
+        _(
+            "More than ten minutes have passed since the mailbox was last used here, so your code "
+            "was forgotten. Type it again."
+        ),
+    )
+    OTHER_MAILBOX = (
+        HTTPStatus.CONFLICT,
+        _(
+            "Another mailbox has been opened in this browser since. Type the code of the mailbox "
+            "that you mean."
+        ),
+    )
+    NO_MAILBOX = (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        _("Mailboxes cannot be opened now. Nothing in them is lost; come back later."),
+    )
+    NOT_DONE = (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        _("This could not be finished now. Wait a little, then try again."),
+    )
     TOO_MANY_MESSAGES = (
         HTTPStatus.CONFLICT,
         _("Too many messages were sent under one code. Open the form anew for a new code."),
@@ -123,9 +174,10 @@ class Reason(enum.Enum):
 
 
 class Refusal(IntakeError):
-    """A submission that is not taken, and why."""
+    """Something that is not taken or done, and why."""
 
-    def __init__(self, reason: Reason) -> None:
-        """Refuse for ``reason``."""
+    def __init__(self, reason: Reason, number: int = 0) -> None:
+        """Refuse for ``reason``, whose sentence may tell a ``number``."""
         super().__init__(reason.sentence)
         self.reason = reason
+        self.number = number

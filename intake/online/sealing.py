@@ -6,53 +6,29 @@ This module, and all that it can import, can seal and cannot open.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 
 from intake.age.sealing.hybrid import HybridRecipient
 from intake.age.sealing.seal import SealingWriter
-from intake.envelope.account import AccountRecord, Attachment
+from intake.envelope.account import AccountRecord, Attachment, Kind
 from intake.envelope.identity import identity_document, seal_identity
 from intake.envelope.writer import EnvelopeWriter
 from intake.errors import EpochClosed
 from intake.manifest.model import Epoch
 from intake.manifest.outlook import refusing_day
+from intake.online.deriving import derive
 from intake.online.keys_in_force import InForce
 from intake.online.receiving import ArrivingFile
 from intake.online.refusal import Reason, Refusal
-from intake.online.store.submissions import Arrival, Outcome, Store
+from intake.online.sent import Sent, Taken, Words
+from intake.online.store.submissions import Arrival, Store
 from intake.receipt.code import Code
-from intake.receipt.derivation import derive
+from intake.receipt.derivation import ReceiptKeys
+from intake.receipt.mailbox import MailboxAddresses
 
 #: :meth:`intake.online.keys_in_force.KeysInForce.still_open`.
 StillOpen = Callable[[Epoch, dt.date], AbstractContextManager[None]]
-
-
-@dataclass(frozen=True)
-class Words:
-    """What a witness wrote: valid Unicode, LF line ends."""
-
-    language: str
-    account: str
-    #: How the witness can be reached; empty where that was not said.
-    reach: str
-    #: Fields in which something was no valid Unicode and was replaced.
-    repaired: tuple[str, ...]
-
-    def identifying(self) -> dict[str, str]:
-        """Return the answers that stand in ``identity.age`` and nowhere else, by field."""
-        return {"reach": self.reach} if self.reach else {}
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What a receipt may tell: how much arrived."""
-
-    outcome: Outcome
-    characters: int
-    #: Sizes of the attachments in bytes.
-    attachments: tuple[int, ...]
 
 
 class Sealing:
@@ -102,18 +78,55 @@ class Sealing:
         )
         return size
 
-    def commit(self, words: Words, code: Code, *, today: dt.date) -> Taken:
+    def commit(
+        self,
+        words: Words,
+        code: Code,
+        *,
+        today: dt.date,
+        kind: Kind = Kind.ACCOUNT,
+        context: bytes = b"",
+    ) -> Taken:
         """Seal the words, close the file and commit it.
+
+        The same again in the same ``context`` is kept once; in another it is something new.
 
         Raises:
             Refusal: its epoch was called closed, or ended so long ago that it may be.
             NothingInForce: whether it was cannot be known.
             StoreUnavailable, TooManyMessages: it is not kept.
         """
+        keys = self._keys(code, today)
+        arrival = self._finish(words, keys, Sent(kind, context), today)
+        if kind is not Kind.ACCOUNT:
+            # Who writes after a withdrawal wants to be answered again. First: a failure between
+            # the two must not say that nothing was kept.
+            self._store.replies.reopen(MailboxAddresses.of(keys.reply_key))
+        with self._committing(today):
+            outcome = self._store.commit(self._draft, arrival)
+        sizes = tuple(attachment.size for attachment in self._attachments)
+        return Taken(outcome, len(words.account), sizes, arrival.sameness)
+
+    def withdraw(self, code: Code, *, language: str, today: dt.date) -> None:
+        """Destroy what the server holds under a code, and keep a sealed notice for the reviewers.
+
+        Raises:
+            Refusal, NothingInForce, StoreUnavailable: as :meth:`commit`; nothing was destroyed.
+        """
+        keys = self._keys(code, today)
+        nothing = Words(language=language, account="", reach="", repaired=())
+        arrival = self._finish(nothing, keys, Sent(Kind.WITHDRAWAL), today)
+        with self._committing(today):
+            self._store.withdraw(self._draft, arrival, MailboxAddresses.of(keys.reply_key))
+
+    def _keys(self, code: Code, today: dt.date) -> ReceiptKeys:
         if today >= self._refusing_day:
             raise Refusal(Reason.TOO_SLOW)
+        return derive(code, self._in_force.manifest.receipt)
+
+    def _finish(self, words: Words, keys: ReceiptKeys, sent: Sent, today: dt.date) -> Arrival:
+        """Seal the words and close the file, and return what its row is to tell."""
         manifest, epoch = self._in_force.manifest, self._in_force.epoch
-        keys = derive(code, manifest.receipt)
         text, identifying = words.account.encode("utf-8"), words.identifying()
         record = AccountRecord(
             language=words.language,
@@ -124,30 +137,28 @@ class Sealing:
             epoch=epoch.id,
             reply_to=str(HybridRecipient.from_seed(keys.reply_seed)),
             reply_key=keys.reply_key.reveal().hex(),
+            kind=sent.kind,
         )
         size = self._envelope.finish(
             account_text=text,
             identity=seal_identity(identifying, self._in_force.custodians),
             account_json=record.to_bytes(),
         )
-        arrival = Arrival(
+        everything = sent.parts(record, text, identity_document(identifying))
+        return Arrival(
             address=keys.submission_address,
-            sameness=keys.sameness(
-                _everything_sent(text, identity_document(identifying), self._attachments)
-            ),
+            sameness=keys.sameness(everything),
             epoch=epoch.id,
             manifest_version=manifest.version,
             day=today,
             size=size,
         )
-        outcome = self._keep(arrival)
-        sizes = tuple(attachment.size for attachment in self._attachments)
-        return Taken(outcome, len(words.account), sizes)
 
-    def _keep(self, arrival: Arrival) -> Outcome:
+    @contextmanager
+    def _committing(self, today: dt.date) -> Iterator[None]:
         try:
-            with self._still_open(self._in_force.epoch, arrival.day):
-                return self._store.commit(self._draft, arrival)
+            with self._still_open(self._in_force.epoch, today):
+                yield
         except EpochClosed as error:
             raise Refusal(Reason.TOO_SLOW) from error
 
@@ -168,15 +179,3 @@ def sealing(
     except BaseException:
         submission.abandon()
         raise
-
-
-def _everything_sent(
-    text: bytes, identity: bytes, attachments: Iterable[Attachment]
-) -> Iterator[bytes]:
-    """Yield what makes two submissions the same: every field and every file, in order."""
-    yield text
-    yield identity
-    for attachment in attachments:
-        yield attachment.name.encode("utf-8")
-        yield attachment.type.encode("utf-8")
-        yield bytes.fromhex(attachment.sha256)

@@ -24,6 +24,7 @@ from intake.errors import SettingsMistaken
 from intake.online import private_logging
 from intake.online.daily import DailyLook
 from intake.online.deployment import Deployment
+from intake.online.retention import sweep
 from intake.online.settings import Settings
 from intake.online.witness.app import create_app
 
@@ -166,7 +167,7 @@ def serve(settings: Settings, say: Callable[[str], object] = lambda _sentence: N
     # Open everything once here, so that what is wrong is said once and plainly, and sweep away
     # what a killed server left behind before the first request.
     deployment = Deployment.open(settings)
-    deployment.store.sweep()
+    sweep(deployment.store, deployment.keys, settings.retention, deployment.today())
     deployment.keys.sweep()
     say(f"Serving on {settings.listen}; stop with Ctrl-C.")
     Server(settings).run()

@@ -22,6 +22,9 @@ GIB = 1024 * MIB
 
 _UNITS = {"": 1, "KiB": KIB, "MiB": MIB, "GiB": GIB}
 
+#: No calendar is exhausted by a hundred years.
+MOST_DAYS = 36_500
+
 #: Where the settings are looked for when nobody says.
 DEFAULT_PLACES = (Path("intake.toml"), Path("/etc/intake/intake.toml"))
 
@@ -38,6 +41,18 @@ class Limits:
     upload_hours: int = 24
     #: Below this much free disk, attachments are refused and text is still taken.
     disk_reserve: int = 1 * GIB
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long what arrived may stay, in days."""
+
+    #: A submission that not enough vaults have acknowledged; it is warned of weeks before.
+    unacknowledged_days: int = 180
+    #: A submission that enough vaults have acknowledged, from that day on.
+    acknowledged_days: int = 0
+    #: A reply, from the day on which it was filed.
+    reply_days: int = 90
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,7 @@ class Settings:
     #: Where *Leave* goes: a plain public page.
     leave_to: str
     limits: Limits
+    retention: Retention = Retention()
 
     @property
     def blobs(self) -> Path:
@@ -104,6 +120,7 @@ def read_settings(path: Path) -> Settings:
 def _settings(top: _Table, folder: Path) -> Settings:
     server, keys, store = top.table("server"), top.table("keys"), top.table("store")
     pages, limits = top.table("pages"), top.table("limits")
+    retention = top.table("retention")
     state = folder / store.text("state")
     settings = Settings(
         listen=server.text("listen", "127.0.0.1:8000"),
@@ -126,8 +143,17 @@ def _settings(top: _Table, folder: Path) -> Settings:
             upload_hours=limits.number("upload_hours", default=Limits.upload_hours),
             disk_reserve=limits.size("disk_reserve", Limits.disk_reserve),
         ),
+        retention=Retention(
+            unacknowledged_days=retention.days(
+                "unacknowledged_days", default=Retention.unacknowledged_days
+            ),
+            acknowledged_days=retention.days(
+                "acknowledged_days", default=Retention.acknowledged_days, least=0
+            ),
+            reply_days=retention.days("reply_days", default=Retention.reply_days),
+        ),
     )
-    for table in (server, keys, store, pages, limits, top):
+    for table in (server, keys, store, pages, limits, retention, top):
         table.end()
     return settings
 
@@ -176,10 +202,16 @@ class _Table:
             raise self._mistake(name, "true or false")
         return value
 
-    def number(self, name: str, *, default: int) -> int:
+    def number(self, name: str, *, default: int, least: int = 1) -> int:
         value = self._left.pop(name, default)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise self._mistake(name, "a whole number of at least 1")
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise self._mistake(name, f"a whole number of at least {least}")
+        return value
+
+    def days(self, name: str, *, default: int, least: int = 1) -> int:
+        value = self.number(name, default=default, least=least)
+        if value > MOST_DAYS:
+            raise self._mistake(name, f"a number of days from {least} to {MOST_DAYS}")
         return value
 
     def size(self, name: str, default: int) -> int:

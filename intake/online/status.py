@@ -10,12 +10,15 @@ import collections
 import datetime as dt
 from dataclasses import asdict, dataclass
 
+from intake.command_line import counted
 from intake.errors import IntakeError, ManifestRefused, NothingInForce
 from intake.manifest.model import Manifest
 from intake.manifest.outlook import Exposure, exposures
 from intake.online.keys_in_force import InForce, KeysInForce
+from intake.online.on_the_way import OnTheWay, on_the_way
 from intake.online.settings import Settings
 from intake.online.signing_key import load_signing_key
+from intake.online.store.leaving import Quorum
 from intake.online.store.submissions import Store
 
 
@@ -43,13 +46,14 @@ class Status:
 
     submissions: int | None
     unacknowledged: int | None
-    replies: int
+    replies: int | None
     epoch: str | None
     epoch_ends: str | None
     manifest_version: int | None
     covered_until: str | None
     revocations: tuple[Revoked, ...]
     exposed: tuple[Exposed, ...]
+    on_the_way: OnTheWay | None
     problems: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
@@ -61,25 +65,30 @@ def look(settings: Settings, keys: KeysInForce, today: dt.date) -> Status:
     """Return the status of a deployment, also where its store does not answer."""
     problems = problems_with_keys(settings, keys, today)
     in_force, history = _in_force(keys, today), _history(keys)
-    held: collections.Counter[tuple[str, int]] = collections.Counter()
+    sealed_to: collections.Counter[tuple[str, int]] = collections.Counter()
+    way: OnTheWay | None = None
+    count: int | None = None
     try:
         store = Store.open(database=settings.database, blobs=settings.blobs)
-        held.update((s.epoch, s.manifest_version) for s in store.submissions())
-        count: int | None = held.total()
+        held = list(store.submissions())
+        quorum = Quorum.of(history[-1]) if history else None
+        way = on_the_way(store, held, quorum, settings.retention)
+        sealed_to.update((s.epoch, s.manifest_version) for s in held)
+        count = len(held)
+        problems += way.problems()
     except IntakeError as error:
         problems.append(str(error))
-        count = None
     return Status(
         submissions=count,
-        # Nothing is acknowledged yet: the courier's way back comes with the replies.
-        unacknowledged=count,
-        replies=0,
+        unacknowledged=None if way is None or count is None else count - way.acknowledged_here,
+        replies=None if way is None else way.replies_filed + way.replies_waiting,
         epoch=None if in_force is None else in_force.epoch.id,
         epoch_ends=None if in_force is None else in_force.epoch.ends.isoformat(),
         manifest_version=history[-1].version if history else None,
         covered_until=None if in_force is None else in_force.covered_until.isoformat(),
         revocations=_revoked(history),
-        exposed=tuple(_with_count(e, held) for e in exposures(history, today, held)),
+        exposed=tuple(_with_count(e, sealed_to) for e in exposures(history, today, sealed_to)),
+        on_the_way=way,
         problems=tuple(problems),
     )
 
@@ -93,6 +102,7 @@ def problems_with_keys(settings: Settings, keys: KeysInForce, today: dt.date) ->
     except NothingInForce as error:
         problems.append(f"No account is taken now. {error}")
     problems += problems_with_the_signing_key(settings, keys)
+    problems += problems_with_the_vaults(keys)
     problems += problems_with_the_clock(keys, today)
     return problems
 
@@ -117,6 +127,20 @@ def problems_with_the_signing_key(settings: Settings, keys: KeysInForce) -> list
     return [sentence]
 
 
+def problems_with_the_vaults(keys: KeysInForce) -> list[str]:
+    """Return what keeps submissions from ever being acknowledged, if a manifest is believed."""
+    history = _history(keys)
+    if not history or len(history[-1].vaults) >= history[-1].acks_required:
+        return []
+    sentence = (
+        f"The manifest names {counted(len(history[-1].vaults), 'vault', 'vaults')} and asks "
+        f"{history[-1].acks_required} to acknowledge what arrives, so nothing is ever deleted "
+        "here: let the reviewers bring the recipients.json of their vaults, and an admin run "
+        "'intake-keys add-recipients FILE' and 'intake-keys sign'."
+    )
+    return [sentence]
+
+
 def problems_with_the_clock(keys: KeysInForce, today: dt.date) -> list[str]:
     """Return what only a person can judge: whether a clock that went far ahead is right."""
     try:
@@ -128,8 +152,8 @@ def problems_with_the_clock(keys: KeysInForce, today: dt.date) -> list[str]:
     before, after = jump
     sentence = (
         f"The clock went from {before} to {after} at once: the server was off, or had no keys, or "
-        "the clock was set forward. No epoch is called closed until somebody has seen that it is "
-        "right now, and run 'intake keys reset-day'."
+        "the clock was set forward. No epoch is called closed, and nothing is removed for its age, "
+        "until somebody has seen that it is right now, and run 'intake keys reset-day'."
     )
     return [sentence]
 

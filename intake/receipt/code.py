@@ -11,7 +11,7 @@ import secrets
 import unicodedata
 from collections.abc import Callable
 
-from intake.errors import CodeMalformed
+from intake.errors import CodeLengthWrong, CodeMalformed, CodeMistyped
 from intake.secret import Secret
 
 RANDOM_DIGITS = 27
@@ -36,6 +36,14 @@ _DAMM = (
 # Two letters are typed for the digits they look like: wa for zero, ra for seven.
 _LOOK_ALIKES = {"ဝ": "0", "ရ": "7"}
 
+#: What may stand between digits, by Unicode's categories: spaces, punctuation, symbols, and what
+#: nobody sees (line ends, zero-width characters, direction marks, NUL).
+_BETWEEN = ("Z", "P", "S", "Cc", "Cf")
+#: Marks by which an emoji keyboard makes a key of a digit.
+_KEYCAP = "\ufe0f\u20e3"
+#: What stood here could not be read.
+_UNREADABLE = "\ufffd"
+
 
 class Code:
     """A receipt code. Its digits are a secret; it never prints them."""
@@ -46,12 +54,17 @@ class Code:
         """Take 28 ASCII digits whose last is the check digit.
 
         Raises:
-            CodeMalformed: the length, a character or the check digit is wrong.
+            CodeLengthWrong, CodeMistyped, CodeMalformed: the length, the check digit or a
+                character is wrong.
         """
-        if len(digits) != DIGITS or not (digits.isascii() and digits.isdigit()):
-            raise CodeMalformed(f"A code has {DIGITS} digits. Please compare it with your note.")
+        if digits and not (digits.isascii() and digits.isdigit()):
+            raise _no_digits()
+        if len(digits) != DIGITS:
+            raise CodeLengthWrong(
+                f"A code has {DIGITS} digits. Please compare it with your note.", len(digits)
+            )
         if check_digit(digits[:-1]) != digits[-1]:
-            raise CodeMalformed("A digit of this code is mistyped or two are swapped.")
+            raise CodeMistyped("A digit of this code is mistyped or two are swapped.")
         self._digits = digits
 
     @classmethod
@@ -65,17 +78,9 @@ class Code:
         """Read a code as a person types it: digits of any script, any separators or none.
 
         Raises:
-            CodeMalformed: what is left is not a code.
+            CodeLengthWrong, CodeMistyped, CodeMalformed: what is left is not a code.
         """
-        digits: list[str] = []
-        for character in text:
-            if character in _LOOK_ALIKES:
-                digits.append(_LOOK_ALIKES[character])
-            elif (value := unicodedata.decimal(character, None)) is not None:
-                digits.append(str(value))
-            elif character.isalpha():
-                raise CodeMalformed("A code is made of digits alone.")
-        return cls("".join(digits))
+        return cls(read_digits(text))
 
     def reveal(self) -> str:
         """Return the 28 digits, 0-9, without separators."""
@@ -92,6 +97,38 @@ class Code:
     def __repr__(self) -> str:
         """Print dots."""
         return "Code(••••)"
+
+
+def read_digits(text: str) -> str:
+    """Return the digits in what a person typed, 0-9, whatever script and whatever stands between.
+
+    A letter is refused, not passed over: it may stand where a digit belongs. So are superscripts,
+    digits in circles and numerals, which are numbers and no digits.
+
+    Raises:
+        CodeMalformed: something else than digits and separators stands there.
+    """
+    digits: list[str] = []
+    for character in text:
+        if character in _LOOK_ALIKES:
+            digits.append(_LOOK_ALIKES[character])
+        elif (value := unicodedata.decimal(character, None)) is not None:
+            digits.append(str(value))
+        elif not _stands_between(character):
+            raise _no_digits()
+    return "".join(digits)
+
+
+def _stands_between(character: str) -> bool:
+    if character in _KEYCAP:
+        return True
+    numeral = unicodedata.numeric(character, None) is not None
+    between = unicodedata.category(character).startswith(_BETWEEN)
+    return between and not numeral and character != _UNREADABLE
+
+
+def _no_digits() -> CodeMalformed:
+    return CodeMalformed("A code is made of digits alone.")
 
 
 def check_digit(digits: str) -> str:

@@ -6,6 +6,7 @@ import datetime as dt
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -66,7 +67,10 @@ body = "".join(
 answer = client.post("/my/submit", input_stream=io.BytesIO(body.encode()),
                      content_length=len(body), content_type="multipart/form-data; boundary=b")
 assert answer.status_code == 303, answer.text
-print([name for name in sys.modules if name.startswith(("intake.offline", "intake.age.opening"))])
+assert client.get("/my/receipt").status_code == 200
+assert client.get("/my/mailbox").status_code == 200
+opens = ("intake.offline", "intake.age.opening", "intake.online.mailbox")
+print([name for name in sys.modules if name.startswith(opens)])
 """
     noon = str(scene.deployment().clock())
     done = subprocess.run(
@@ -147,6 +151,51 @@ def test_the_offline_half_installs_and_runs_without_the_servers_libraries(
             [str(python), "-c", f"import {library}"], check=False, capture_output=True
         )
         assert tried.returncode != 0, library
+
+
+#: What may reach a mailbox: its pages, the application that lists all pages, what starts that.
+MAY_OPEN = {
+    "intake.online.mailbox",
+    "intake.online.witness.openings",
+    "intake.online.witness.deeds",
+    "intake.online.witness.reply_pages",
+    "intake.online.witness.mailbox_open",
+    "intake.online.witness.app",
+    "intake.online.server",
+    "intake.online.cli",
+    "intake.online.start",
+}
+
+
+def test_the_import_contract_names_every_module_that_takes_a_submission() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (named,) = [
+        set(contract["source_modules"])
+        for contract in contracts["contracts"]
+        if "intake.online.mailbox" in contract.get("forbidden_modules", ())
+    ]
+    online = ROOT / "intake" / "online"
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for folder in (online, online / "witness")
+        for path in folder.glob("*.py")
+        if path.name != "__init__.py"
+    }
+    assert named - {"intake.online.store"} == modules - MAY_OPEN
+
+
+def test_without_code_that_opens_a_mailbox_says_so_and_the_form_goes_on(tmp_path: Path) -> None:
+    copy = copy_without(tmp_path / "copy", "intake/offline", "intake/age/opening")
+    port = free_port()
+    today = dt.datetime.now(dt.UTC).date()
+    scene = make_scene(tmp_path / "deployment", port=port, today=today)
+    with serving(scene.config, port, root=copy) as server:
+        browser = Browser(server)
+        assert browser.get("/en/mailbox").status == 200
+        answer = browser.get("/en/mailbox/open")
+        assert answer.status == 503
+        assert 'class="error"' in answer.text
+        assert browser.send("စာ").status == 303
 
 
 def test_init_files_stay_empty() -> None:

@@ -22,7 +22,8 @@ from intake.manifest.model import Epoch, Recipient, Role, Root
 from intake.manifest.payload import serialise_manifest
 from intake.manifest.signing import SigningIdentity
 from intake.online.keys_in_force import InForce
-from intake.online.sealing import Words, sealing
+from intake.online.sealing import sealing
+from intake.online.sent import Words
 from intake.online.store.submissions import Arrival, Store
 from intake.receipt.code import Code
 from tests.support.manifests import epoch, manifest
@@ -73,7 +74,7 @@ def _commit_plain(store: Store, blob: bytes) -> None:
     draft.write(blob)
     arrival = Arrival(
         address=lambda _n: os.urandom(32),
-        sameness=bytes(32),
+        sameness=os.urandom(32),
         epoch="2026-11",
         manifest_version=1,
         day=TODAY,
@@ -105,7 +106,7 @@ def _seal_and_commit(store: Store, in_force: InForce) -> None:
 def acceptance(_folder: Path) -> str:
     """Measure how long a manifest of 400 epochs and 20 reviewers takes to be believed."""
     admin = SigningIdentity.generate("admin")
-    root = Root("Test", 1, (admin.public(),))
+    root = Root("Test", 1, (admin.admin(),))
     epochs = tuple(
         Epoch(
             period.id,

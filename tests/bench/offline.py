@@ -1,9 +1,7 @@
-"""The reviewer's machine: opening a gigabyte against age, and importing ten thousand accounts."""
+"""The reviewer's machine: opening a gigabyte, against age."""
 
 from __future__ import annotations
 
-import datetime as dt
-import hashlib
 import os
 import shutil
 import statistics
@@ -16,19 +14,13 @@ from pathlib import Path
 from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.x25519 import X25519Identity
 from intake.age.sealing.seal import SealingWriter
-from intake.courier.bundle import LISTING, Bundle, BundledSubmission, serialise_bundle
 from intake.envelope.account import AccountRecord, Attachment
 from intake.envelope.identity import seal_identity
 from intake.envelope.writer import EnvelopeWriter
-from intake.offline.inbox import import_bundle
-from intake.offline.vault import Vault
-from intake.secret import Secret
 
 MIB = 1 << 20
 GIB = 1 << 30
 RUNS = 3
-ACCOUNTS = int(os.environ.get("BENCH_ACCOUNTS", "10000"))
-DAY = dt.date(2026, 11, 23)
 
 _DECRYPT = """
 import sys
@@ -54,17 +46,11 @@ with open(sys.argv[2], "rb") as sealed:
 """
 
 
-def _seal(path: Path, identity: HybridIdentity, text: bytes, attachment: int) -> str:
-    """Write a sealed submission; return its SHA-256."""
-    digest = hashlib.sha256()
+def _seal(path: Path, identity: HybridIdentity, text: bytes, attachment: int) -> None:
+    """Write a sealed submission."""
     block = os.urandom(MIB)
     with path.open("wb", buffering=0) as file:
-
-        def sink(data: bytes | bytearray | memoryview) -> None:
-            file.write(data)
-            digest.update(data)
-
-        envelope = EnvelopeWriter(SealingWriter(sink, [identity.recipient()]))
+        envelope = EnvelopeWriter(SealingWriter(file.write, [identity.recipient()]))
         attachments = []
         if attachment:
             with envelope.attachment() as writer:
@@ -87,7 +73,6 @@ def _seal(path: Path, identity: HybridIdentity, text: bytes, attachment: int) ->
         envelope.finish(
             account_text=text, identity=seal_identity({}, ()), account_json=record.to_bytes()
         )
-    return digest.hexdigest()
 
 
 def _timed(command: list[str], then: Callable[[], None]) -> float:
@@ -157,45 +142,6 @@ def opening(folder: Path) -> str:
             f"| `age -d` to a file, synced | {statistics.median(rows['age file']):.2f} | |",
             f"| ours, unzipped, hashed, checked, synced | {statistics.median(rows['extract']):.2f} "
             f"| **{whole:.2f}** |",
-            "",
-        ]
-    )
-
-
-def importing(folder: Path) -> str:
-    """Measure the import of many text accounts."""
-    vault = Vault.create(folder / "vault", "bench", Secret(b"bench"), work_factor=10)
-    identity = HybridIdentity.generate()
-    vault.add_epochs({"2026-11": identity})
-    stick = folder / "stick"
-    (stick / "submissions").mkdir(parents=True)
-    listed = []
-    for _ in range(ACCOUNTS):
-        name = os.urandom(16).hex()
-        path = stick / "submissions" / f"{name}.age"
-        digest = _seal(path, identity, "စာ".encode() * 300, 0)
-        listed.append(BundledSubmission(name, "2026-11", 1, DAY, path.stat().st_size, digest))
-    (stick / LISTING).write_bytes(serialise_bundle(Bundle(1, (), tuple(listed)), None))
-    begin = time.perf_counter()
-    report = import_bundle(vault, stick, lambda _: None, DAY)
-    elapsed = time.perf_counter() - begin
-    if len(report.imported) != ACCOUNTS:
-        raise AssertionError(report.refused[:3])
-    begin = time.perf_counter()
-    if len(vault.entries()) != ACCOUNTS:
-        raise AssertionError("the list is not whole")
-    listing = time.perf_counter() - begin
-    return "\n".join(
-        [
-            f"## Importing {ACCOUNTS:,} text accounts",
-            "",
-            "Each is 256 KiB sealed: hashed, its header replaced, written and synced, its "
-            "description read.",
-            "",
-            "| | |",
-            "| --- | --- |",
-            f"| accounts a second | {ACCOUNTS / elapsed:.0f} |",
-            f"| listing them afterwards | {listing:.2f} s |",
             "",
         ]
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.bench import keys, offline, uploads, visits
+from tests.bench import courier, keys, mailbox, offline, uploads, visits
 from tests.bench.machine import machine
 
 PARTS: dict[str, Callable[[Path], str]] = {
@@ -26,7 +26,8 @@ PARTS: dict[str, Callable[[Path], str]] = {
     "memory": uploads.memory,
     "visits": visits.visits,
     "opening": offline.opening,
-    "import": offline.importing,
+    "courier": courier.courier,
+    "mailbox": mailbox.mailboxes,
     "sealing": keys.sealing_costs,
     "acceptance": keys.acceptance,
 }

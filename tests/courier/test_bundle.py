@@ -18,6 +18,7 @@ from intake.courier.bundle import (
     LISTING,
     Bundle,
     BundledSubmission,
+    ReplyState,
     parse_bundle,
     read_bundle,
     serialise_bundle,
@@ -32,9 +33,17 @@ SUBMISSION = BundledSubmission(
     day=dt.date(2026, 11, 23),
     size=262_144,
     sha256="ab" * 32,
+    payload_sha256="cd" * 32,
 )
 OTHER = dataclasses.replace(SUBMISSION, id="f0" * 16)
-BUNDLE = Bundle(7, ("2026-09", "2026-W38"), (SUBMISSION, OTHER))
+BUNDLE = Bundle(
+    7,
+    ("2026-09", "2026-W38"),
+    (SUBMISSION, OTHER),
+    restored=dt.date(2026, 11, 2),
+    taken={"12" * 32: 3},
+    replies={"34" * 16: ReplyState.FILED, "56" * 16: ReplyState.WAITING},
+)
 
 
 @pytest.mark.parametrize("bundle", [BUNDLE, Bundle(1, (), ())])
@@ -49,7 +58,16 @@ def test_a_listing_is_an_envelope_around_the_documented_fields() -> None:
     envelope = json.loads(serialise_bundle(BUNDLE, None))
     assert envelope["payloadType"] == "application/vnd.intake.bundle+json"
     payload = json.loads(base64.b64decode(envelope["payload"]))
-    assert list(payload) == ["format", "sequence", "closed_epochs", "submissions"]
+    assert list(payload) == [
+        *("format", "sequence", "closed_epochs", "submissions"),
+        *("restored", "taken", "replies"),
+    ]
+    assert payload["restored"] == "2026-11-02"
+    assert payload["taken"] == [{"vault": "12" * 32, "sequence": 3}]
+    assert payload["replies"] == [
+        {"id": "34" * 16, "state": "filed"},
+        {"id": "56" * 16, "state": "waiting"},
+    ]
     assert payload["submissions"][0] == {
         "id": "0f" * 16,
         "epoch": "2026-11",
@@ -57,7 +75,14 @@ def test_a_listing_is_an_envelope_around_the_documented_fields() -> None:
         "day": "2026-11-23",
         "size": 262_144,
         "sha256": "ab" * 32,
+        "payload_sha256": "cd" * 32,
     }
+
+
+def test_bundles_after_a_restoration_come_after_all_before() -> None:
+    days = (None, dt.date(2026, 11, 2), dt.date(2026, 11, 3))
+    bundles = [Bundle(n, (), (), restored=day) for day in days for n in (1, 9)]
+    assert sorted(bundles, key=lambda bundle: bundle.order) == bundles
 
 
 def test_a_sealed_file_lies_under_its_id() -> None:
@@ -82,7 +107,19 @@ def of_submission(**fields: object) -> Callable[[dict[str, Any]], object]:
     "change",
     [
         lambda payload: payload.update(new=1),
-        lambda payload: payload.update(format="intake-bundle-2"),
+        lambda payload: payload.update(format="intake-bundle-1"),
+        lambda payload: payload.update(format="intake-bundle-3"),
+        lambda payload: payload.pop("restored"),
+        lambda payload: payload.update(restored="yesterday"),
+        lambda payload: payload.update(restored=3),
+        lambda payload: payload.update(taken=[{"vault": "12" * 32, "sequence": 0}]),
+        lambda payload: payload.update(taken=[{"vault": "12", "sequence": 1}]),
+        lambda payload: payload.update(taken={}),
+        lambda payload: payload["taken"].append(payload["taken"][0]),
+        lambda payload: payload["replies"].append(payload["replies"][0]),
+        lambda payload: payload.update(replies=[{"id": "34" * 16, "state": "read"}]),
+        lambda payload: payload.update(replies=[{"id": "34" * 15, "state": "filed"}]),
+        lambda payload: payload.update(replies=["34" * 16]),
         lambda payload: payload.update(sequence=0),
         lambda payload: payload.update(sequence="1"),
         lambda payload: payload.update(sequence=True),
@@ -115,6 +152,8 @@ def of_submission(**fields: object) -> Callable[[dict[str, Any]], object]:
         of_submission(sha256="AB" * 32),
         of_submission(sha256="ab" * 31),
         of_submission(sha256=""),
+        of_submission(payload_sha256=""),
+        of_submission(payload_sha256=None),
     ],
 )
 def test_a_listing_that_breaks_its_rules_is_refused(

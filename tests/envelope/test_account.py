@@ -15,6 +15,7 @@ def test_the_fields_are_the_documented_ones() -> None:
     document = json.loads(record([ATTACHMENT]).to_bytes())
     assert list(document) == [
         "format",
+        "kind",
         "language",
         "questionnaire",
         "answers",

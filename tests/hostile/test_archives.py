@@ -796,6 +796,8 @@ DOCUMENTS: dict[str, bytes | dict[str, Any]] = {
     "no reply_to": record(reply_to=...),
     "reply_key too short": record(reply_key="cd"),
     "no reply_key": record(reply_key=None),
+    "a kind that is no text": record(kind=1),
+    "a kind without end": record(kind="a" * 100_000),
 }
 
 

@@ -4,7 +4,10 @@ sealed what is on it, may be the attacker; and a stick may be pulled out at any 
 from __future__ import annotations
 
 import base64
+import contextlib
+import datetime as dt
 import io
+import itertools
 import json
 import os
 import re
@@ -32,6 +35,7 @@ from intake.manifest.signing import SigningIdentity
 from intake.offline import trust
 from intake.offline.catalogue import Status
 from intake.offline.inbox import ImportReport, import_bundle
+from intake.offline.returning import write_return
 from intake.offline.vault import Vault
 from intake.secret import Secret
 from tests.support.manifests import History, public, root
@@ -415,7 +419,7 @@ def test_an_old_bundle_of_the_servers_played_again_takes_nothing_back(
     new.sequence = 2
     new.close(EPOCH)
     assert "is closed" in program.well("import", new.folder)
-    assert program.well("import", old.folder) == "Imported 0; 1 were here already.\n"
+    assert "older than the newest" in program.fails("import", old.folder)
     assert len(trust.load(vault.folder).history) == 2
     assert vault.closed_epochs() == {EPOCH}
     assert set(vault.ids()) == new.ids()
@@ -425,6 +429,87 @@ def test_an_old_bundle_of_the_servers_played_again_takes_nothing_back(
     new.sign(another, root(), later)
     program.well("import", new.folder)
     assert "not signed" in program.fails("import", old.folder)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_bundles_in_any_order_leave_one_and_the_same_vault(
+    order: tuple[int, ...], vault: Vault, tmp_path: Path
+) -> None:
+    """Two couriers, a lost stick that is found, a server that was restored in between."""
+    sealed = [seal(mine(vault), str(n)) for n in range(4)]
+    ids = [f"{n}" * 32 for n in range(4)]
+    sticks = []
+    # What each lists: an account leaves the server, and the last two are a restored server's.
+    for number, (listed, sequence, restored) in enumerate(
+        [((0, 1), 1, None), ((1, 2), 2, None), ((2,), 1, LATER), ((2, 3), 2, LATER)]
+    ):
+        stick = Stick.make(tmp_path / str(number))
+        stick.sequence, stick.restored = sequence, restored
+        for n in listed:
+            stick.add(sealed[n], ids[n])
+        stick.sign(SERVER, root(), history_of(vault))
+        sticks.append(stick)
+    for at in order:
+        with contextlib.suppress(BundleBroken):
+            assert take(vault, sticks[at].folder).refused == ()
+    known = vault.catalogue()
+    assert set(known.entries) == set(ids)
+    assert known.newest == (LATER, 2)
+    assert {name for name, e in known.entries.items() if e.at_server} == {ids[2], ids[3]}
+    # The first that listed it, of those that there are; not the first that came.
+    assert [known.entries[name].bundle for name in ids] == [
+        (dt.date.min, 1),
+        (dt.date.min, 1),
+        (dt.date.min, 2),
+        (LATER, 2),
+    ]
+
+
+@pytest.mark.parametrize("taken", [2**53 - 1, 2**64, 10**4000])
+def test_a_number_beyond_all_counts_does_not_become_ours(
+    taken: int, vault: Vault, tmp_path: Path
+) -> None:
+    """Else the vault could never write a return again."""
+    signer = vault.signer()
+    assert signer is not None
+    stick = Stick.make(tmp_path / "stick", seal(mine(vault)))
+    stick.taken = {dsse.ed25519_keyid(signer.public().key): taken, "ab" * 32: 5}
+    stick.sign(SERVER, root(), history_of(vault))
+    take(vault, stick.folder)
+    assert vault.catalogue().sequence == 0
+    content = write_return(vault, stick.folder, lambda _count: None).content
+    assert content.sequence == 1
+
+
+def listed_reply(payload: dict[str, Any]) -> None:
+    payload["replies"] = [{"id": "../../vault", "state": "filed"}]
+
+
+def test_a_listing_names_no_reply_but_by_its_id(vault: Vault, tmp_path: Path) -> None:
+    stick = Stick.make(tmp_path / "stick", seal(mine(vault)))
+    for change in (
+        listed_reply,
+        lambda p: p.update(replies=[{"id": "ab" * 16, "state": ESCAPES}]),
+        lambda p: p.update(taken=[{"vault": ESCAPES, "sequence": 1}]),
+        lambda p: p.update(taken=[{"vault": "ab" * 32, "sequence": 0}]),
+        lambda p: p.update(restored="yesterday"),
+        lambda p: p.update(restored=1),
+    ):
+        listing(stick, change)
+        with pytest.raises(BundleBroken) as refused:
+            take(vault, stick.folder)
+        assert not _CONTROL.search(str(refused.value))
+        stick.write()
+
+
+def test_a_payload_hash_that_lies_is_found_while_it_is_read(
+    vault: Vault, tmp_path: Path, program: Program
+) -> None:
+    """The vault keeps it as what shows years later what was received."""
+    stick = Stick.make(tmp_path / "stick", seal(mine(vault)), seal(mine(vault)))
+    stick.change(0, payload_sha256=stick.submissions[1].payload_sha256)
+    assert "is not the one that was exported" in program("import", stick.folder).errors[0]
+    assert set(vault.ids()) == {stick.submissions[1].id}
 
 
 def test_what_was_taken_out_of_a_listing_later_stays_in_the_vault(

@@ -30,7 +30,7 @@ from intake.manifest.acceptance import (
     epoch_in_force,
     verify_chain,
 )
-from intake.manifest.model import Admin, Epoch, Manifest, Recipient, Role, Root, SigningKey
+from intake.manifest.model import Admin, Epoch, Manifest, Recipient, Role, Root, Signer, SigningKey
 from intake.manifest.payload import serialise_manifest
 from tests.support.manifests import (
     TODAY,
@@ -310,6 +310,11 @@ SUCCESSION: dict[str, tuple[Root, History]] = {
     "another organisation later": (root(), History().then().then(organisation="Other")),
 }
 
+
+def also(name: str, key: SigningKey) -> Admin:
+    return Admin(name, key, admin(name).admin().recipient)
+
+
 TWIN = SigningKey(ed25519=A.ed25519, ml_dsa_65=admin("b").public().key.ml_dsa_65)
 OTHER_TWIN = SigningKey(ed25519=admin("b").public().key.ed25519, ml_dsa_65=A.ml_dsa_65)
 
@@ -318,19 +323,28 @@ ADMINS: dict[str, tuple[Root, History]] = {
     "no admins": (root(), History().then(admins=())),
     "two admins with one key": (
         root(),
-        History().then(admins=(admin("a").public(), Admin("a twin", A))),
+        History().then(admins=(admin("a").admin(), also("a twin", A))),
     ),
     "two admins with one Ed25519 key": (
         root(),
-        History().then(admins=(admin("a").public(), Admin("b", TWIN))),
+        History().then(admins=(admin("a").admin(), also("b", TWIN))),
     ),
     "two admins with one ML-DSA key": (
         root(),
-        History().then(admins=(admin("a").public(), Admin("b", OTHER_TWIN))),
+        History().then(admins=(admin("a").admin(), also("b", OTHER_TWIN))),
     ),
     "two admins with one name": (
         root(),
-        History().then(admins=(admin("a").public(), Admin("a", admin("b").public().key))),
+        History().then(admins=(admin("a").admin(), also("a", admin("b").public().key))),
+    ),
+    "two admins with one recipient for backups": (
+        root(),
+        History().then(
+            admins=(
+                admin("a").admin(),
+                Admin("b", admin("b").public().key, admin("a").admin().recipient),
+            )
+        ),
     ),
     "a root that asks for more than it has": (root("a", threshold=2), History().then()),
     "a root with one admin twice": (
@@ -399,13 +413,24 @@ SIGNERS: dict[str, dict[str, Any]] = {
     "the server's key is an admin's": {"server": A},
     "the server's Ed25519 half is an admin's": {"server": TWIN},
     "the server's ML-DSA half is an admin's": {"server": OTHER_TWIN},
-    "a vault's key is an admin's": {"vaults": (Admin("vault", A),)},
-    "half of a vault's key is an admin's": {"vaults": (Admin("vault", TWIN),)},
+    "a vault's key is an admin's": {"vaults": (Signer("vault", A),)},
+    "half of a vault's key is an admin's": {"vaults": (Signer("vault", TWIN),)},
+    "the other half of a vault's key is an admin's": {"vaults": (Signer("vault", OTHER_TWIN),)},
     "a vault's key is the server's": {"server": B.key, "vaults": (B,)},
-    "two vaults have one key": {"vaults": (B, Admin("other", B.key))},
-    "two vaults have one name": {"vaults": (B, Admin("b", admin("c").public().key))},
+    "two vaults have one key": {"vaults": (B, Signer("other", B.key))},
+    "two vaults share half of a key": {
+        "vaults": (
+            B,
+            Signer("other", SigningKey(B.key.ed25519, admin("c").public().key.ml_dsa_65)),
+        )
+    },
+    "two vaults have one name": {"vaults": (B, Signer("b", admin("c").public().key))},
     "two acknowledgements of no vault": {"acks_required": 2},
     "two acknowledgements of one vault": {"acks_required": 2, "vaults": (B,)},
+    "three acknowledgements of two vaults": {
+        "acks_required": 3,
+        "vaults": (B, admin("c").public()),
+    },
 }
 
 REFUSED = {
@@ -423,9 +448,9 @@ REFUSED = {
 REASONS = {
     "signatures": "signed by too few|something else that was signed",
     "succession": "is empty|version is missing|does not follow|another organisation",
-    "admins": "more signatures than|share a key or a name",
+    "admins": "more signatures than|share a key or a name|share the recipient",
     "epochs": "epoch",
-    "signers": "one key to two signers|more acknowledgements than",
+    "signers": "one key to two signers|vaults of the manifest share a name|more acknowledgements",
 }
 
 
@@ -463,7 +488,7 @@ def test_the_same_signers_are_refused_before_anybody_signs_them(name: str) -> No
         {"vaults": public("b", "c"), "acks_required": 2},
         {"vaults": public("b", "c"), "server": admin("d").public().key},
         # A vault may have an admin's name: they are people, and some are both.
-        {"vaults": (Admin("a", B.key),)},
+        {"vaults": (Signer("a", B.key),)},
     ],
 )
 def test_signers_who_share_nothing_are_accepted(given: dict[str, Any]) -> None:
@@ -485,6 +510,22 @@ NEXT: dict[str, dict[str, Any]] = {
     "no admins": {"version": 2, "previous": PAST, "admins": ()},
     "a threshold out of reach": {"version": 2, "previous": PAST, "threshold": 2},
     "one key for two": {"version": 2, "previous": PAST, "server": A},
+    "a vault's key for two": {"version": 2, "previous": PAST, "vaults": (Signer("vault", A),)},
+    "two vaults of one name": {
+        "version": 2,
+        "previous": PAST,
+        "vaults": (B, Signer(B.name, admin("c").public().key)),
+    },
+    "an epoch's recipient that is an admin's": {
+        "version": 2,
+        "previous": PAST,
+        "epochs": (epoch(recipients=named(admin("a").admin().recipient)),),
+    },
+    "two admins who open each other's backups": {
+        "version": 2,
+        "previous": PAST,
+        "admins": (*public("a"), Admin("b", B.key, public("a")[0].recipient)),
+    },
     "acknowledgements of nobody": {"version": 2, "previous": PAST, "acks_required": 2},
     "epochs that overlap": {"version": 2, "previous": PAST, "epochs": (epoch(), epoch(id="x"))},
     "a classical recipient": {

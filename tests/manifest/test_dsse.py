@@ -10,7 +10,7 @@ import pytest
 from intake.errors import DocumentMalformed
 from intake.manifest import dsse
 from intake.manifest.dsse import Envelope, Signature
-from intake.manifest.model import Admin, SigningKey
+from intake.manifest.model import Signer, SigningKey
 from tests.support.manifests import admin, public, sign
 
 
@@ -66,7 +66,7 @@ def test_signatures_of_any_length_are_just_wrong(size: int) -> None:
 
 @pytest.mark.parametrize("filler", [b"\x00", b"\xff"])
 def test_keys_of_nobody_sign_nothing(filler: bytes) -> None:
-    nobody = Admin("nobody", SigningKey(filler * 32, filler * 1952))
+    nobody = Signer("nobody", SigningKey(filler * 32, filler * 1952))
     keyids = (dsse.ed25519_keyid(nobody.key), dsse.ml_dsa_65_keyid(nobody.key))
     for content in (bytes(64), bytes(3309), b"\x01" + bytes(63)):
         junk = tuple(Signature(keyid, content) for keyid in keyids)

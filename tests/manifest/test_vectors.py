@@ -34,6 +34,7 @@ def identity(name: str, number: int) -> SigningIdentity:
 
 
 ADMINS = [identity("aye", 1), identity("ba", 3)]
+SERVER, *VAULTS = identity("server", 10), identity("chit", 12), identity("daw", 14)
 
 
 def recipient(number: int, role: Role) -> Recipient:
@@ -42,7 +43,7 @@ def recipient(number: int, role: Role) -> Recipient:
 
 
 def make() -> dict[str, Any]:
-    aye, ba = (admin.public() for admin in ADMINS)
+    aye, ba = (admin.admin() for admin in ADMINS)
     root = Root("Example", 1, (aye,))
     november = Epoch(
         "2026-11",
@@ -78,6 +79,9 @@ def make() -> dict[str, Any]:
         admins=(aye, ba),
         epochs=(november, december),
         revocations=(november.recipients[0].recipient,),
+        server=SERVER.public().key,
+        vaults=tuple(vault.public() for vault in VAULTS),
+        acks_required=2,
     )
     unsigned = dsse.Envelope(dsse.MANIFEST_TYPE, serialise_manifest(second), ())
     chain = (signed, ADMINS[1].sign(ADMINS[0].sign(unsigned)))
@@ -89,6 +93,8 @@ def make() -> dict[str, Any]:
                 "ml_dsa_65_seed": admin.ml_dsa_65.reveal().hex(),
                 "ed25519_keyid": dsse.ed25519_keyid(admin.public().key),
                 "ml_dsa_65_keyid": dsse.ml_dsa_65_keyid(admin.public().key),
+                "backup_identity": HybridIdentity(admin.backup_seed()).encode(),
+                "recipient": admin.admin().recipient,
             }
             for admin in ADMINS
         ],
@@ -105,6 +111,8 @@ def make() -> dict[str, Any]:
             "epoch": "2026-12",
             "reviewers": [december.recipients[0].recipient],
             "custodians": [],
+            "vaults": [dsse.ed25519_keyid(vault.public().key) for vault in VAULTS],
+            "acks_required": 2,
         },
         "refused_on": "2027-12-29",
         "no_epoch_in_force_on": "2026-11-23",
@@ -123,7 +131,9 @@ def test_the_seeds_are_the_keys() -> None:
         assert again == admin.public()
         assert dsse.ed25519_keyid(again.key) == given["ed25519_keyid"]
         assert dsse.ml_dsa_65_keyid(again.key) == given["ml_dsa_65_keyid"]
-    assert ROOT.admins == (ADMINS[0].public(),)
+        assert HybridIdentity(admin.backup_seed()).encode() == given["backup_identity"]
+        assert admin.admin().recipient == given["recipient"]
+    assert ROOT.admins == (ADMINS[0].admin(),)
 
 
 def test_the_chain_is_accepted_as_published() -> None:
@@ -135,6 +145,8 @@ def test_the_chain_is_accepted_as_published() -> None:
     for role in Role:
         found = [entry.recipient for entry in accepted.recipients_on(today, role)]
         assert found == expected[role.value]
+    assert [dsse.ed25519_keyid(vault.key) for vault in accepted.vaults] == expected["vaults"]
+    assert accepted.acks_required == expected["acks_required"]
     assert [envelope.digest() for envelope in CHAIN] == VECTOR["payload_sha256"]
 
 

@@ -10,12 +10,23 @@ import pytest
 
 from intake.age.opening.hybrid import HybridIdentity
 from intake.age.sealing.seal import seal_bytes
+from intake.envelope.account import Kind
 from intake.errors import VaultUnusable
 from intake.offline import catalogue
 from intake.offline.catalogue import Catalogue, Entry, Status
 
 IDENTITY = HybridIdentity.generate()
 ENTRY = Entry("0f" * 16, "2026-11", dt.date(2026, 11, 23), Status.READ, 2, "my", "ab" * 32)
+FULL = dataclasses.replace(
+    ENTRY,
+    id="1f" * 16,
+    payload_sha256="cd" * 32,
+    kind=Kind.MESSAGE,
+    mailbox="ef" * 16,
+    bundle=(dt.date.min, 7),
+    at_server=True,
+    acknowledged=3,
+)
 LOST = Entry("f0" * 16, "", None, Status.DAMAGED, 0, "", None)
 
 
@@ -23,7 +34,11 @@ def test_entries_round_trip_sealed(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.age"
     assert catalogue.load(path, [IDENTITY]) == Catalogue()
     saved = Catalogue(
-        {ENTRY.id: ENTRY, LOST.id: LOST}, frozenset({"2026-10", "2026-W40"}), frozenset({"2026-10"})
+        {ENTRY.id: ENTRY, LOST.id: LOST, FULL.id: FULL},
+        frozenset({"2026-10", "2026-W40"}),
+        frozenset({"2026-10"}),
+        (dt.date(2026, 11, 20), 12),
+        5,
     )
     catalogue.save(path, IDENTITY.recipient(), saved)
     assert catalogue.load(path, [HybridIdentity.generate(), IDENTITY]) == saved
@@ -45,9 +60,14 @@ def sealed(document: object) -> bytes:
 GOOD = ENTRY.to_json()
 
 
-def test_a_catalogue_of_the_first_version_is_read(tmp_path: Path) -> None:
+NEW = {"payload_sha256", "kind", "mailbox", "bundle", "at_server", "acknowledged"}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_catalogue_of_an_earlier_version_is_read(version: int, tmp_path: Path) -> None:
     path = tmp_path / "catalogue.age"
-    path.write_bytes(sealed({"format": "intake-catalogue-1", "entries": [GOOD]}))
+    entry = {name: value for name, value in GOOD.items() if name not in NEW}
+    path.write_bytes(sealed({"format": f"intake-catalogue-{version}", "entries": [entry]}))
     assert catalogue.load(path, [IDENTITY]) == Catalogue({ENTRY.id: ENTRY})
 
 
@@ -67,6 +87,11 @@ def test_a_catalogue_of_the_first_version_is_read(tmp_path: Path) -> None:
         sealed({"entries": [GOOD]})[:-1],
         sealed({"entries": [], "closed": 1}),
         sealed({"entries": [], "unopened": 1}),
+        sealed({"entries": [], "newest": 1}),
+        sealed({"entries": [], "newest": ["no day", 1]}),
+        sealed({"entries": [], "sequence": "many"}),
+        sealed({"entries": [{**GOOD, "kind": "rumour"}]}),
+        sealed({"entries": [{**GOOD, "bundle": [1]}]}),
         seal_bytes(b"{", [IDENTITY.recipient()]),
         seal_bytes(b'{"entries": []}', [HybridIdentity.generate().recipient()]),
     ],

@@ -23,12 +23,22 @@ from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.keyfile import parse_identities
 from intake.age.opening.open import open_bytes
 from intake.age.sealing.hybrid import HybridRecipient
+from intake.envelope.account import Kind
 from intake.offline import cli
 from intake.offline.admin import cli as keys_cli
 from intake.offline.recipients_file import read_recipients
 from intake.offline.vault import Vault
+from tests.support.manifests import History, root
 from tests.support.submissions import ACCOUNT, EPOCH, Stick, seal
-from tests.support.vaults import PASSPHRASE, Program, make_vault, review
+from tests.support.vaults import (
+    PASSPHRASE,
+    SERVER,
+    Program,
+    history_of,
+    make_vault,
+    november,
+    review,
+)
 
 PHOTO = ("ဓာတ်ပုံ ၁.jpg", b"\xff\xd8\xff not really a picture")
 NOTES = ("notes.txt", b"")
@@ -136,7 +146,7 @@ def test_init_and_keys_new(tmp_path: Path, passphrase: Path) -> None:
     assert "Made a vault" in program.well("init", "--name", "မေ", "--work-factor", "10")
     out = tmp_path / "recipients.json"
     program.well("keys", "new", "--from", "2026-11-23", "--count", "3", "--out", out)
-    epochs = read_recipients(out)
+    epochs = read_recipients(out).epochs
     assert [epoch.id for epoch in epochs] == ["2026-11", "2026-12", "2027-01"]
     assert {epoch.recipients[0].name for epoch in epochs} == {"မေ"}
     assert stat.S_IMODE((tmp_path / "vault").stat().st_mode) == 0o700
@@ -164,7 +174,7 @@ def test_any_date_in_the_first_epoch_will_do(
     make_vault(tmp_path / "vault", "2020-01")
     out = tmp_path / "recipients.json"
     review(tmp_path / "vault", passphrase).well("keys", "new", *options, "--out", out)
-    assert [epoch.id for epoch in read_recipients(out)] == ids
+    assert [epoch.id for epoch in read_recipients(out).epochs] == ids
 
 
 def test_keys_are_made_once(tmp_path: Path, passphrase: Path) -> None:
@@ -195,7 +205,8 @@ def test_list_as_json_keeps_its_contract(room: Room) -> None:
     listed = json.loads(room.program.well("list", "--json"))
     assert [entry["id"] for entry in listed] == sorted(room.stick.ids())
     for entry in listed:
-        assert list(entry) == ["id", "epoch", "day", "status", "attachments", "language"]
+        assert list(entry)[:6] == ["id", "epoch", "day", "status", "attachments", "language"]
+        assert (entry["kind"], entry["withdrawn"], entry["courier"]) == ("account", None, None)
         assert (entry["epoch"], entry["day"], entry["language"]) == (EPOCH, "2026-11-23", "my")
         assert entry["attachments"] == (2 if entry["id"] == room.with_files else 0)
         assert entry["status"] in {"unread", "read"}
@@ -283,6 +294,53 @@ def test_what_is_refused_is_said_and_the_rest_is_taken(tmp_path: Path, passphras
         assert line.startswith("Error: ")
     for at in (0, 2):
         assert any(stick.submissions[at].id in line for line in done.errors)
+
+
+def test_what_is_sealed_to_others_is_one_line_and_no_error(
+    tmp_path: Path, passphrase: Path
+) -> None:
+    vault = make_vault(tmp_path / "vault")
+    others = HybridIdentity.generate()
+    named = {"server": SERVER.public().key}
+    both = november(others, vault.keys.epochs[EPOCH])
+    history = History().then(**named, epochs=(november(others),)).then(**named, epochs=(both,))
+    sealed = [seal([others.recipient()]) for _ in range(3)]
+    stick = Stick.make(tmp_path / "stick", *sealed)
+    stick.add(seal([vault.keys.epochs[EPOCH].recipient()]), manifest_version=2)
+    stick.sign(SERVER, root(), history)
+    said = review(tmp_path / "vault", passphrase).well("import", stick.folder).splitlines()
+    assert said[0] == "Imported 1; 0 were here already."
+    assert said[1].startswith("Passed over, because sealed to others: 3.")
+    assert f"unlock --epoch {EPOCH}" in said[1]
+
+
+# --- taken back ------------------------------------------------------------------------------
+
+
+def test_what_was_taken_back_is_said_before_all_else(tmp_path: Path, passphrase: Path) -> None:
+    vault = make_vault(tmp_path / "vault")
+    program = review(tmp_path / "vault", passphrase)
+    mine = [vault.keys.epochs[EPOCH].recipient()]
+    stick = Stick.make(tmp_path / "stick", seal(mine))
+    stick.sign(SERVER, root(), history_of(vault))
+    program.well("import", stick.folder)
+    account = stick.submissions[0].id
+    stick.submissions, stick.sequence = (), 2
+    notice = stick.add(seal(mine, "", kind=Kind.WITHDRAWAL))
+    assert notice.id in program.well("import", stick.folder)
+    lines = {line.split()[0]: line for line in program.well("list").splitlines()}
+    assert f"taken back on {notice.day}; gone from the server" in lines[account]
+    assert "withdrawal" in lines[notice.id]
+    listed = {entry["id"]: entry for entry in json.loads(program.well("list", "--json"))}
+    assert (listed[account]["withdrawn"], listed[notice.id]["withdrawn"]) == ("2026-11-23", None)
+    assert listed[account]["mailbox"] == listed[notice.id]["mailbox"]
+    sentence = "The witness has taken this back on 2026-11-23."
+    shown = program.well("show", account)
+    assert shown.startswith(sentence)
+    assert notice.id in shown
+    assert json.loads(program.well("show", account, "--json"))["withdrawn"] == "2026-11-23"
+    assert program.well("extract", account, tmp_path / "out").startswith(sentence)
+    assert program.well("show", notice.id).startswith("This is a notice")
 
 
 # --- keys reveal -----------------------------------------------------------------------------
@@ -416,7 +474,7 @@ def test_a_traceback_is_for_those_who_ask(room: Room) -> None:
     assert plain.status == asked.status == 1
 
 
-BROKEN = "import intake.offline.vault as v; v.Vault.entries = lambda self: 1 / 0"
+BROKEN = "import intake.offline.vault as v; v.Vault.catalogue = lambda self: 1 / 0"
 
 
 def test_even_what_nobody_foresaw_is_a_sentence(room: Room) -> None:

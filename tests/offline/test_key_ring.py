@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from intake.age.opening.hybrid import HybridIdentity
@@ -7,10 +9,15 @@ from intake.age.opening.keyfile import parse_identities
 from intake.errors import VaultUnusable
 from intake.manifest.model import Role
 from intake.offline.key_ring import KeyRing
+from intake.secret import Secret
 
 VAULT, ONE, TWO, THREE, FOUR = (HybridIdentity.generate() for _ in range(5))
 RING = KeyRing(VAULT, {"2026-11": ONE, "2026-W50": TWO})
-FULL = KeyRing(VAULT, {"2026-11": ONE}, {"2026-11": TWO}, ("2026-09", "2026-10"), (THREE, FOUR))
+SEEDS = Secret(bytes(range(64)))
+FULL = KeyRing(
+    VAULT, {"2026-11": ONE}, {"2026-11": TWO}, ("2026-09", "2026-10"), (THREE, FOUR), SEEDS
+)
+SIGNING = f"# signing {base64.b64encode(SEEDS.reveal()).decode()}"
 TEXT = RING.to_text()
 
 
@@ -31,6 +38,7 @@ def test_a_ring_with_everything_round_trips() -> None:
         "# epoch 2026-11 custodians",
         "# destroyed 2026-09",
         "# destroyed 2026-10",
+        SIGNING,
     ]
 
 
@@ -78,6 +86,10 @@ def test_epochs_are_added_to_what_is_there() -> None:
         TEXT.replace("# epoch 2026-W50\n", ""),
         TEXT.replace("# epoch 2026-W50\n", "# destroyed 2026-W50\n"),
         TEXT.replace("# epoch 2026-W50\n", "# epoch 2026-W50 admins\n"),
+        TEXT + "# signing\n",
+        TEXT + "# signing AAAA\n",
+        TEXT + SIGNING.removesuffix("=="),
+        TEXT + f"{SIGNING}\n{SIGNING}\n",
     ],
 )
 def test_a_damaged_file_is_refused_and_no_key_is_passed_over(text: str) -> None:
@@ -88,4 +100,5 @@ def test_a_damaged_file_is_refused_and_no_key_is_passed_over(text: str) -> None:
 
 def test_no_key_is_printed() -> None:
     assert "AGE-SECRET" not in repr(RING) + repr(FULL)
+    assert SIGNING.removeprefix("# signing ") not in repr(FULL)
     assert repr(ONE.seed.reveal()) not in repr(RING)

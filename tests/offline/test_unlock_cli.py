@@ -281,12 +281,27 @@ def test_a_disk_that_fails_is_one_sentence_and_the_prompt_goes_on(desk: Desk) ->
     assert "two" in done.out
 
 
+def test_a_reply_is_written_while_the_quorum_is_together(desk: Desk, tmp_path: Path) -> None:
+    """Outside, nobody knows the mailbox; the reply itself is the vault's, and leaves without it."""
+    text, name = tmp_path / "reply.txt", desk.with_files
+    text.write_text("when?")
+    imported, reply = f"import {desk.stick.folder}", f"reply {name} --text-file '{text}'"
+    done = desk.unlock(*SHARES[:2], imported, reply, f"reply {name} --text-file -", "list")
+    assert "Queued the reply" in done.out
+    [error] = errors(done)
+    assert "name a file" in error
+    assert "when?" in desk.program.well("replies")
+    sentence = desk.program.fails("reply", name, "--text-file", text)
+    assert f"intake-review unlock --epoch {EPOCH}" in sentence
+
+
 def test_help_names_what_the_prompt_takes(desk: Desk) -> None:
     done = desk.unlock(*SHARES[:2], "help", "show --help")
     assert errors(done) == []
-    others = ["unlock --epoch EPOCH [--role]", "exit"]
-    usages = [line.split("  ")[0] for line in done.out.splitlines()[:6]]
-    assert usages == ["import DIR", "list [--json]", "show ID [--json]", "extract ID DIR", *others]
+    usages = [line.split("  ")[0] for line in done.out.splitlines()[:8]]
+    assert usages[:4] == ["import DIR", "list [--json]", "show ID [--json]", "extract ID DIR"]
+    assert usages[4].startswith("reply ID [--text-file]")
+    assert usages[5:] == ["courier DIR", "unlock --epoch EPOCH [--role]", "exit"]
     assert "Usage: show [OPTIONS] ID" in done.out
 
 

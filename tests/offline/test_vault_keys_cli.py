@@ -51,7 +51,7 @@ def stick(vault: Vault, tmp_path: Path) -> Stick:
 
 
 def ids(out: Path) -> list[str]:
-    return [epoch.id for epoch in read_recipients(out)]
+    return [epoch.id for epoch in read_recipients(out).epochs]
 
 
 # --- new -------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ def test_without_a_manifest_they_are_as_long_as_they_were(
 
 def test_custodians_have_keys_of_their_own(vault: Vault, program: Program, out: Path) -> None:
     program.well("keys", "new", "--from", EPOCH, "--role", "custodians", "--out", out)
-    [epoch] = read_recipients(out)
+    [epoch] = read_recipients(out).epochs
     assert epoch.recipients[0].role is Role.CUSTODIANS
     recipient = HybridRecipient.parse(epoch.recipients[0].recipient)
     assert vault.keys.custodians[EPOCH].recipient() == recipient
@@ -123,6 +123,30 @@ def test_custodians_have_keys_of_their_own(vault: Vault, program: Program, out: 
     for role, ring in (("custodians", vault.keys.custodians), ("reviewers", vault.keys.epochs)):
         done = program("keys", "reveal", EPOCH, "--role", role, "--yes")
         assert list(parse_identities(done.out)) == [ring[EPOCH]]
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role])
+def test_the_file_brings_the_key_that_the_vault_signs_with(
+    role: str, vault: Vault, program: Program, out: Path
+) -> None:
+    program.well("keys", "new", "--from", "2027-01", "--role", role, "--out", out)
+    with vault.exclusive():
+        ours = vault.signing().public().key
+    assert read_recipients(out).vault == ours
+    # The manifest names it: it stays when the key that wraps accounts is renewed.
+    program.well("rekey")
+    program.well("keys", "show", "--role", role, "--out", out)
+    assert read_recipients(out).vault == ours
+
+
+def test_a_vault_from_before_gets_its_key_once(vault: Vault, program: Program, out: Path) -> None:
+    with vault.exclusive():
+        vault.replace_keys(replace(vault.keys, signing=None))
+    program.well("keys", "show", "--out", out)
+    first = read_recipients(out).vault
+    assert first is not None
+    program.well("keys", "show", "--out", out)
+    assert read_recipients(out).vault == first
 
 
 def test_the_words_are_those_of_the_file(vault: Vault, program: Program, out: Path) -> None:
@@ -196,7 +220,7 @@ def test_killed_before_the_file_was_written_it_is_written_again(
     said = program.well("keys", "show", "--out", out)
     assert recipients_fingerprint(out.read_bytes()) in said
     assert ids(out) == [EPOCH, "2026-12", "2027-01"]
-    for epoch in read_recipients(out):
+    for epoch in read_recipients(out).epochs:
         recipient = str(vault.keys.epochs[epoch.id].recipient())
         assert epoch.recipients[0].recipient == recipient
     sentence = program.fails("keys", "show", "--role", "custodians", "--out", out)
@@ -300,11 +324,11 @@ def test_import_says_which_deployment_it_is_and_which_epoch_is_closed(
     ]
     # Said again until it is done; the root only once.
     assert program.well("import", stick.folder).splitlines() == [
-        "Imported 0; 1 were here already.",
+        "Imported 0; 1 was here already.",
         closed,
     ]
     program.well("keys", "destroy", EPOCH, "--yes")
-    assert program.well("import", stick.folder) == "Imported 0; 1 were here already.\n"
+    assert program.well("import", stick.folder) == "Imported 0; 1 was here already.\n"
 
 
 def test_import_warns_where_nothing_shows_whose_bundle_it_is(
@@ -339,6 +363,26 @@ def test_show_gives_the_identity_to_a_custodian_alone(
     shown = program.well("show", name)
     assert "How to reach the witness:\n  reach: ask for\\x0a\\x1b[2Jthe midwife\n" in shown
     assert ACCOUNT in shown
+
+
+def test_extract_writes_how_to_reach_the_witness_for_a_custodian_alone(
+    vault: Vault, program: Program, tmp_path: Path
+) -> None:
+    custodian, answers = HybridIdentity.generate(), {"reach": "မီးဖွားဆရာမကို မေးပါ"}
+    identity = seal_identity(answers, [custodian.recipient()])
+    files = [("identity.json", b"a file of the witness's")]
+    sealed = seal([vault.keys.epochs[EPOCH].recipient()], files=files, identity=identity)
+    stick = Stick.make(tmp_path / "stick", sealed)
+    name = stick.submissions[0].id
+    program.well("import", stick.folder)
+    assert "3 files" in program.well("extract", name, tmp_path / "without")
+    assert not (tmp_path / "without" / "identity.json").exists()
+    with vault.exclusive():
+        vault.add_epochs({EPOCH: custodian}, Role.CUSTODIANS)
+    assert "4 files" in program.well("extract", name, tmp_path / "with")
+    assert json.loads((tmp_path / "with" / "identity.json").read_bytes()) == answers
+    # No file of the witness's passes for it.
+    assert (tmp_path / "with" / "identity (2).json").read_bytes() == files[0][1]
 
 
 # --- rekey -----------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ import pytest
 from werkzeug.test import Client
 
 from intake.age.opening.hybrid import HybridIdentity
+from intake.age.opening.open import open_age
+from intake.courier.returns import Acknowledgement
 from intake.manifest.chain import parse_chain
 from intake.manifest.fingerprint import (
     manifest_fingerprint,
@@ -26,6 +28,7 @@ from intake.manifest.signing import SigningIdentity, parse_signer
 from intake.online.signing_key import load_signing_key
 from intake.online.witness.app import create_app
 from tests.support.deployments import HEIR, Scene, make_scene, send
+from tests.support.returns import Mailbox, ReturnStick, root_hash
 
 A_DAY = dt.timedelta(days=1)
 
@@ -57,6 +60,10 @@ def scene_of_today(tmp_path: Path) -> Scene:
         ["export"],
         ["status"],
         ["doctor"],
+        ["import"],
+        ["sweep"],
+        ["backup"],
+        ["restore"],
         ["keys"],
         ["keys", "show"],
         ["keys", "install"],
@@ -76,6 +83,9 @@ def test_every_command_teaches(command: list[str]) -> None:
     [
         ["nonsense"],
         ["export"],
+        ["import"],
+        ["backup"],
+        ["restore", "no-such-file"],
         ["demo", "--port", "0"],
         ["keys", "install"],
         ["keys", "install", "no-such-file"],
@@ -161,15 +171,78 @@ def test_an_export_names_what_it_left_out(tmp_path: Path) -> None:
     os.truncate(sealed, 100)
     done = at(scene, "export", tmp_path / "stick")
     assert (done.returncode, "bundle 1 with 0" in done.stdout) == (1, True)
-    assert "1 submissions could not be read whole and were left out" in done.stderr
+    assert "1 submission could not be read whole and was left out" in done.stderr
     assert sealed.stem in done.stderr
 
 
 def test_a_damaged_count_of_bundles_is_one_sentence(tmp_path: Path) -> None:
     scene = scene_of_today(tmp_path)
     (scene.settings.state / "courier.json").write_bytes(b"null")
-    fails(at(scene, "export", tmp_path / "stick"), "courier.json is damaged", "remove it")
+    fails(at(scene, "export", tmp_path / "stick"), "courier.json is damaged", "intake-review list")
     assert not (tmp_path / "stick").exists()
+
+
+# --- import, backup and restore ------------------------------------------------------------------
+
+
+def test_an_import_says_what_it_took(tmp_path: Path) -> None:
+    scene = scene_of_today(tmp_path)
+    scene.publish(good(scene, 1))
+    send(Client(create_app(replace(scene.deployment(), clock=time.time))), "account")
+    assert at(scene, "export", tmp_path / "stick").returncode == 0
+    returned = ReturnStick(tmp_path / "stick", scene.vault, root_hash(scene))
+    mailbox = Mailbox.of(scene)
+    for n in range(9):
+        returned.reply(mailbox, f"reply {n}")
+    told = json.loads(at(scene, "status", "--json").stdout)
+    assert told["on_the_way"]["carried"] == [{"bundle": 1, "submissions": 1}]
+    returned.acknowledge(*scene.sealed()).write()
+    done = at(scene, "import", returned.stick)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "Took return 1 of reviewer.",
+        "Replies: 8 filed, 1 waits for a free slot, 0 were here already.",
+        "Acknowledgements: 1 new; 1 submission has enough now, 1 was deleted.",
+    ]
+    again = at(scene, "import", returned.stick)
+    assert (again.returncode, "taken before" in again.stdout) == (0, True)
+    told = json.loads(at(scene, "status", "--json").stdout)
+    assert (told["submissions"], told["unacknowledged"], told["replies"]) == (0, 0, 9)
+    assert "replies: 8 in mailboxes, 1 waits for a free slot" in at(scene, "status").stdout
+
+
+def test_an_import_that_could_not_take_all_takes_the_rest_and_fails(tmp_path: Path) -> None:
+    scene = scene_of_today(tmp_path)
+    returned = ReturnStick(tmp_path / "stick", scene.vault, root_hash(scene))
+    returned.acknowledgements.append(Acknowledgement("ab" * 16, "cd" * 32))
+    returned.reply(Mailbox.of(scene))
+    returned.write()
+    done = at(scene, "import", returned.stick)
+    fails(done, "reviewer: 1 acknowledgement names a submission that is not here", "ab" * 16)
+    assert "harmless, and ends, where the reviewers import a newer bundle" in done.stderr
+    assert "Replies: 1 filed" in done.stdout
+    (tmp_path / "empty").mkdir()
+    fails(at(scene, "import", tmp_path / "empty"), "'intake-review courier DIR'")
+
+
+def test_a_backup_is_made_and_restored(tmp_path: Path) -> None:
+    scene = scene_of_today(tmp_path)
+    scene.publish(good(scene, 1))
+    file, out = tmp_path / "backup.age", tmp_path / "opened.zip"
+    done = at(scene, "backup", file)
+    assert (done.returncode, "keys of any one of: admin" in done.stdout) == (0, True)
+    fails(at(scene, "backup", file), "is there already")
+    with file.open("rb") as sealed:
+        out.write_bytes(open_age(sealed, [HybridIdentity(scene.admin.backup_seed())]).read())
+    fails(at(scene, "restore", out), "is in use")
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    (fresh / "intake.toml").write_bytes(scene.config.read_bytes())
+    fails(intake("--config", fresh / "intake.toml", "restore", file), "still sealed")
+    done = intake("--config", fresh / "intake.toml", "restore", out)
+    assert (done.returncode, "0 submissions on record" in done.stdout) == (0, True)
+    told = json.loads(intake("--config", fresh / "intake.toml", "status", "--json").stdout)
+    assert told["problems"] == []
 
 
 # --- keys ----------------------------------------------------------------------------------------
@@ -327,7 +400,7 @@ def test_status_says_who_is_revoked_and_what_is_exposed(tmp_path: Path) -> None:
     scene.publish(scene.manifest, good(scene, revocations=lost))
     done = at(scene, "status")
     assert done.returncode == 0, "to tell of a bad day is no failure"
-    assert "revoked: reviewer, 1 recipients; nothing is sealed to them any more" in done.stdout
+    assert "revoked: reviewer, 1 recipient; nothing is sealed to them any more" in done.stdout
     epoch = scene.manifest.epochs[0].id
     assert f"exposed: epoch {epoch}, manifest version 1, to reviewer; 0 still here" in done.stdout
     assert "epoch: none: no account is taken" in done.stdout

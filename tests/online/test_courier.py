@@ -6,25 +6,34 @@ import datetime as dt
 import hashlib
 import io
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 from werkzeug.test import Client
 
-from intake.courier.bundle import read_bundle
+from intake.courier.bundle import ReplyState, read_bundle
+from intake.courier.digest import header_size
 from intake.errors import BundleBroken, StoreUnavailable
 from intake.manifest.model import Epoch, Manifest
 from intake.manifest.signing import SigningIdentity
+from intake.online.bundle_count import note_restored
 from intake.online.courier import Export, Seal, export_bundle
 from intake.online.deployment import Deployment
 from intake.online.settings import Limits
 from intake.online.signing_key import load_signing_key
+from intake.online.stick import Stick
 from intake.online.store import sqlite
+from intake.online.store.leaving import Quorum
 from intake.online.store.submissions import Store
 from intake.online.witness.app import create_app
+from intake.receipt.mailbox import MailboxAddresses
+from intake.secret import Secret
+from tests.online.test_exactly_once import together
 from tests.support.deployments import HEIR, NOON, TODAY, Scene, send
 from tests.support.kills import every_kill
 
@@ -48,22 +57,41 @@ def export(scene: Scene, folder: Path) -> int:
     return sum(seen)
 
 
+def flip_last(path: Path) -> None:
+    """Change the last byte of a file."""
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def assert_whole(stick: Path, count: int) -> None:
+    """All that the listing names stands there, with its hashes, and nothing else."""
+    submissions = read_bundle(stick).bundle.submissions
+    assert len(submissions) == count
+    assert {path.stem for path in (stick / "submissions").iterdir()} == {s.id for s in submissions}
+    for submission in submissions:
+        data = submission.path(stick).read_bytes()
+        assert submission.sha256 == hashlib.sha256(data).hexdigest()
+        payload = data[header_size(data) :]
+        assert submission.payload_sha256 == hashlib.sha256(payload).hexdigest()
+
+
 def test_a_bundle_holds_every_sealed_file_to_the_byte(
     scene: Scene, client: Client, tmp_path: Path
 ) -> None:
     for n in range(3):
         send(client, f"account {n}", [("a", os.urandom(300_000))] if n else None)
     stick = tmp_path / "stick"
-    assert export(scene, stick) == sum(path.stat().st_size for path in scene.sealed())
+    size = sum(path.stat().st_size for path in scene.sealed())
+    assert export(scene, stick) == 2 * size, "copied, and read back"
     bundle = read_bundle(stick).bundle
     assert (bundle.sequence, bundle.closed_epochs) == (1, ())
     assert sorted(s.id for s in bundle.submissions) == [path.stem for path in scene.sealed()]
+    assert_whole(stick, 3)
     for submission, original in zip(
         sorted(bundle.submissions, key=lambda s: s.id), scene.sealed(), strict=True
     ):
         data = submission.path(stick).read_bytes()
         assert data == original.read_bytes()
-        assert submission.sha256 == hashlib.sha256(data).hexdigest()
         assert (submission.epoch, submission.day.isoformat()) == ("2026-11", "2026-11-23")
 
 
@@ -90,7 +118,7 @@ def test_accounts_are_taken_while_an_export_goes_on(
         tmp_path / "stick",
         lambda _bytes: answers.append(send(meanwhile, "meanwhile").status_code),
     )
-    assert answers == [303] * 3
+    assert answers == [303] * 6
 
 
 def test_nothing_to_export_is_a_bundle_too(scene: Scene, tmp_path: Path) -> None:
@@ -98,22 +126,24 @@ def test_nothing_to_export_is_a_bundle_too(scene: Scene, tmp_path: Path) -> None
     assert read_bundle(tmp_path / "stick").bundle.submissions == ()
 
 
-def test_an_interrupted_export_is_no_bundle_and_is_finished_by_the_next(
+def test_an_interrupted_export_leaves_the_bundle_before_and_is_finished_by_the_next(
     scene: Scene, client: Client, tmp_path: Path
 ) -> None:
     send(client, "account")
     stick = tmp_path / "stick"
     export(scene, stick)
+    before = (stick / "bundle.json").read_bytes()
+    send(client, "another account")
 
     def pulled_out(_bytes: int) -> None:
         raise OSError(5, "Input/output error")
 
-    with pytest.raises(OSError, match="Input/output"):
+    with pytest.raises(BundleBroken, match=r"Input/output.*still counts"):
         export_of(scene.deployment(), stick, pulled_out)
-    with pytest.raises(BundleBroken):
-        read_bundle(stick)
+    assert (stick / "bundle.json").read_bytes() == before
+    assert_whole(stick, 1)
     export(scene, stick)
-    assert len(read_bundle(stick).bundle.submissions) == 1
+    assert_whole(stick, 2)
     assert list(stick.rglob("*.partial")) == []
 
 
@@ -190,17 +220,17 @@ def test_links_on_the_stick_are_never_followed(
 ) -> None:
     """Whoever had the stick must not make the server write over its own files."""
     send(client, "account")
-    database = scene.folder / "state" / "intake.db"
-    before = database.read_bytes()
+    key = scene.folder / "state" / "server.key"
+    before = key.read_bytes()
     (sealed,) = scene.sealed()
     stick = tmp_path / "stick"
     (stick / "submissions").mkdir(parents=True)
     for name in (f"{sealed.stem}.age.partial", f"{sealed.stem}.age"):
-        (stick / "submissions" / name).symlink_to(database)
+        (stick / "submissions" / name).symlink_to(key)
     for name in ("root.pub", "manifest.json"):
-        (stick / name).symlink_to(database)
+        (stick / name).symlink_to(key)
     export(scene, stick)
-    assert database.read_bytes() == before
+    assert key.read_bytes() == before
     for name in ("root.pub", "manifest.json", "bundle.json"):
         assert not (stick / name).is_symlink()
     assert not (stick / "submissions" / f"{sealed.stem}.age").is_symlink()
@@ -222,6 +252,190 @@ def test_a_folder_with_other_files_is_left_alone(scene: Scene, tmp_path: Path) -
     with pytest.raises(BundleBroken):
         export(scene, stick)
     assert [path.name for path in stick.iterdir()] == ["holiday.jpg"]
+
+
+def test_what_the_reviewers_put_on_the_stick_stays(
+    scene: Scene, client: Client, tmp_path: Path
+) -> None:
+    send(client, "account")
+    stick = tmp_path / "stick"
+    (stick / "returns" / "01" / "replies").mkdir(parents=True)
+    one = "returns/01"
+    theirs = {f"{one}/return.json": b"x", f"{one}/replies/00.age": b"y", f"{one}/.a.draft": b"z"}
+    for name, data in theirs.items():
+        (stick / name).write_bytes(data)
+    for _ in range(2):
+        export(scene, stick)
+        assert {name: (stick / name).read_bytes() for name in theirs} == theirs
+        assert_whole(stick, 1)
+
+
+# --- the stick -----------------------------------------------------------------------------------
+
+
+def test_what_the_stick_holds_already_is_read_back_and_not_copied_again(
+    scene: Scene, client: Client, tmp_path: Path
+) -> None:
+    send(client, "account")
+    stick = tmp_path / "stick"
+    export(scene, stick)
+    (first,) = (stick / "submissions").iterdir()
+    inode = first.stat().st_ino
+    send(client, "another")
+    export(scene, stick)
+    assert first.stat().st_ino == inode
+    flip_last(first)
+    export(scene, stick)
+    assert_whole(stick, 2)
+
+
+def test_what_is_not_here_any_more_does_not_stay_on_the_stick(
+    scene: Scene, client: Client, tmp_path: Path
+) -> None:
+    for n in range(3):
+        send(client, f"account {n}")
+    stick = tmp_path / "stick"
+    export(scene, stick)
+    theirs = stick / "submissions" / "holiday.jpg"
+    theirs.write_bytes(b"x")
+    store = scene.deployment().store
+    gone = store.rows()[0].id
+    store.leaving.acknowledge(bytes(32), [gone])
+    store.leaving.settle(Quorum(1, frozenset([bytes(32)])), TODAY)
+    store._blobs.remove([gone])
+    export(scene, stick)
+    assert theirs.read_bytes() == b"x", "what is not ours is nobody's to remove"
+    theirs.unlink()
+    assert_whole(stick, 2)
+
+
+def test_the_last_copy_of_what_the_server_has_lost_stays_on_the_stick(
+    scene: Scene, client: Client, tmp_path: Path
+) -> None:
+    for n in range(2):
+        send(client, f"account {n}")
+    stick = tmp_path / "stick"
+    export(scene, stick)
+    scene.sealed()[0].unlink()
+    found = export_of(scene.deployment(), stick)
+    assert found.unreadable == ()
+    assert_whole(stick, 2)
+
+
+def test_a_sealed_file_that_changed_since_it_first_left_does_not_leave(
+    scene: Scene, client: Client, tmp_path: Path
+) -> None:
+    send(client, "account")
+    export(scene, tmp_path / "first")
+    (sealed,) = scene.sealed()
+    flip_last(sealed)
+    found = export_of(scene.deployment(), tmp_path / "second")
+    assert found.unreadable == (sealed.stem,)
+    assert list((tmp_path / "second" / "submissions").iterdir()) == []
+
+
+def test_a_stick_without_room_is_said_before_anything_is_written(
+    scene: Scene, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(client, "account")
+    stick = tmp_path / "stick"
+    export(scene, stick)
+    send(client, "another")
+    monkeypatch.setattr(Stick, "free_bytes", lambda _self: 3 << 20)
+    with pytest.raises(BundleBroken, match=r"needs 5 MiB more .* has room for 3 MiB"):
+        export(scene, stick)
+    assert_whole(stick, 1)
+
+
+def test_room_is_made_of_what_nobody_needs_any_more(
+    scene: Scene, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(client, "account", [("a", bytes(3 << 20))])
+    stick = tmp_path / "stick"
+    export(scene, stick)
+    store = scene.deployment().store
+    gone = store.rows()[0]
+    store.leaving.delete([gone.id], acknowledged=False)
+    send(client, "another")
+    monkeypatch.setattr(Stick, "free_bytes", lambda _self: 3 << 20)
+    export(scene, stick)
+    assert_whole(stick, 1)
+
+
+def test_a_stick_that_does_not_hold_what_was_written_has_no_bundle(
+    scene: Scene, client: Client, tmp_path: Path
+) -> None:
+    for n in range(2):
+        send(client, f"account {n}")
+    stick = tmp_path / "stick"
+    steps: list[int] = []
+
+    def worn_out(size: int) -> None:
+        steps.append(size)
+        if len(steps) == 2:  # both are copied, and not read back yet
+            victim = next(p for p in (stick / "submissions").iterdir() if p.suffix == ".age")
+            flip_last(victim)
+
+    with pytest.raises(BundleBroken, match="does not read back the same"):
+        export_of(scene.deployment(), stick, worn_out)
+    with pytest.raises(BundleBroken):
+        read_bundle(stick)
+    export(scene, stick)
+    assert_whole(stick, 2)
+
+
+def test_two_sticks_at_once_have_two_numbers_and_the_higher_one_looked_later(
+    scene: Scene, client: Client, tmp_path: Path
+) -> None:
+    for n in range(5):
+        send(client, f"account {n}")
+    deployment, sticks = scene.deployment(), [tmp_path / str(n) for n in range(3)]
+    together([partial(export_of, deployment, stick) for stick in sticks])
+    assert sorted(read_bundle(stick).bundle.sequence for stick in sticks) == [1, 2, 3]
+    for stick in sticks:
+        assert_whole(stick, 5)
+    assert {row.bundle for row in deployment.store.rows()} < {1, 2, 3}
+
+
+def test_two_exports_to_one_stick_do_not_mix(scene: Scene, client: Client, tmp_path: Path) -> None:
+    send(client, "account")
+    refused: list[bool] = []
+
+    def meanwhile(_bytes: int) -> None:
+        with pytest.raises(BundleBroken, match="Another export"):
+            export(scene, tmp_path / "stick")
+        refused.append(True)
+
+    export_of(scene.deployment(), tmp_path / "stick", meanwhile)
+    assert refused == [True, True]
+    assert_whole(tmp_path / "stick", 1)
+
+
+def test_a_bundle_says_what_has_come_the_other_way(scene: Scene, tmp_path: Path) -> None:
+    store = scene.deployment().store
+    store.leaving.note_taken(bytes(32), 7)
+    mailbox = MailboxAddresses.of(Secret(bytes(32)))
+    for n in range(9):
+        store.replies.file(bytes([n] * 16), b"sealed", mailbox, TODAY)
+    export(scene, tmp_path / "stick")
+    bundle = read_bundle(tmp_path / "stick").bundle
+    assert bundle.taken == {"00" * 32: 7}
+    states = [bundle.replies[bytes([n] * 16).hex()] for n in range(9)]
+    assert states == [ReplyState.FILED] * 8 + [ReplyState.WAITING]
+    assert bundle.restored is None
+    note_restored(scene.settings.state, TODAY)
+    export(scene, tmp_path / "stick")
+    assert read_bundle(tmp_path / "stick").bundle.order == (TODAY, 2)
+
+
+def test_the_first_bundle_that_carried_it_and_its_hash_are_noted(
+    scene: Scene, client: Client, tmp_path: Path
+) -> None:
+    send(client, "account")
+    export(scene, tmp_path / "stick")
+    export(scene, tmp_path / "other")
+    (row,), (sealed,) = scene.deployment().store.rows(), scene.sealed()
+    assert (row.bundle, row.sha256) == (1, hashlib.sha256(sealed.read_bytes()).digest())
 
 
 # --- the count of bundles ------------------------------------------------------------------------
@@ -255,16 +469,13 @@ def test_a_damaged_count_is_said_before_the_stick_is_touched_and_can_be_mended(
         export(scene, stick)
     listing = (stick / "bundle.json").read_bytes()
     count.write_bytes(MISCOUNTS[name])
-    with pytest.raises(StoreUnavailable, match=r"courier\.json is damaged.*: N\}.*remove it"):
+    with pytest.raises(StoreUnavailable, match=r"courier\.json is damaged.*: N\}"):
         export(scene, stick)
     assert (stick / "bundle.json").read_bytes() == listing, "the bundle before is still one"
 
     count.write_bytes(b'{"sequence": 3}')
     export(scene, stick)
     assert read_bundle(stick).bundle.sequence == 4
-    count.unlink()
-    export(scene, stick)
-    assert read_bundle(stick).bundle.sequence == 1
 
 
 # --- what makes it the server's ------------------------------------------------------------------
@@ -457,3 +668,27 @@ def test_an_export_killed_at_any_step_is_finished_by_the_next(
             "root.pub",
             "submissions",
         }
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_an_export_killed_at_any_step_leaves_a_whole_bundle_where_one_stood(
+    scene: Scene, client: Client, tmp_path: Path, *, after: bool
+) -> None:
+    send(client, "account")
+    deployment, before = scene.deployment(), tmp_path / "before"
+    export_of(deployment, before)
+    send(client, "another")
+
+    def again(step: int) -> Callable[[], object]:
+        shutil.copytree(before, tmp_path / str(step))
+        return lambda: export_of(deployment, tmp_path / str(step))
+
+    for step in every_kill(again, after=after):
+        stick = tmp_path / str(step)
+        listed = read_bundle(stick).bundle.submissions
+        assert len(listed) in {1, 2}
+        for submission in listed:
+            data = submission.path(stick).read_bytes()
+            assert submission.sha256 == hashlib.sha256(data).hexdigest()
+        export_of(deployment, stick)
+        assert_whole(stick, 2)

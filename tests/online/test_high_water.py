@@ -83,9 +83,11 @@ def test_a_record_under_another_roots_name_is_not_taken_for_its_own(tmp_path: Pa
 def test_the_name_of_a_roots_record_never_changes(tmp_path: Path) -> None:
     """A server that is brought up to date must find what the one before it wrote."""
     keys = SigningKey(bytes(32), bytes(1952)), SigningKey(bytes([1]) * 32, bytes([1]) * 1952)
-    admins = tuple(Admin(name, key) for name, key in zip(("aye", "ba"), keys, strict=True))
+    admins = tuple(
+        Admin(name, key, "age1pq1x") for name, key in zip(("aye", "ba"), keys, strict=True)
+    )
     path = HighWater(tmp_path, Root("Example", 2, admins)).path
-    assert path == tmp_path / "high-water-23e9f15ac7e82e7d.json"
+    assert path == tmp_path / "high-water-d9c1fdbf8be48b48.json"
 
 
 def test_a_version_is_only_ever_raised(tmp_path: Path) -> None:

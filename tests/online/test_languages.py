@@ -15,7 +15,9 @@ from intake.online.witness import languages
 from intake.online.witness.app import create_app
 from intake.online.witness.catalogues import collect, renew
 from intake.online.witness.languages import CATALOGUES, Language
-from tests.support.deployments import hidden_fields, make_scene, send
+from intake.receipt.code import Code
+from tests.support.deployments import Scene, hidden_fields, make_scene, send
+from tests.support.mailboxes import Visitor, file_reply
 
 TRANSLATED = [language.tag for language in languages.LANGUAGES if language.tag != "en"]
 
@@ -43,7 +45,31 @@ def is_translated(page: str) -> bool:
     return not any(sentence in page for sentence in english)
 
 
-PATHS = ("/my/", "/my/submit", "/my/receipt", "/my/keys", "/my/nothing")
+PATHS = ("/my/", "/my/submit", "/my/receipt", "/my/mailbox", "/my/keys", "/my/nothing")
+
+
+def test_no_page_of_a_mailbox_shows_english(scene: Scene) -> None:
+    visitor, code = Visitor(Client(create_app(scene.deployment())), "my"), Code.generate()
+    pages = [visitor.open(code)]
+    for text in ("က", "&" * 60_000, "က"):
+        file_reply(scene.deployment(), code, text)
+    file_reply(scene.deployment(), code, "", sealed=b"damaged")
+    pages += [visitor.page(), visitor.page("?page=2")]
+    visitor.send("က", [("a", b"1")])
+    pages.append(visitor.page())
+    pages.append(visitor.send("က", changes={"csrf_token": "wrong"}).text)
+    visitor.delete("00" * 16)
+    pages.append(visitor.page())
+    visitor.withdraw()
+    pages.append(visitor.page())
+    for typed in ("", "၁", "x", "0" * 27 + "1"):
+        visitor.type_code(typed)
+        pages.append(visitor.client.get("/my/mailbox").text)
+    visitor.open(code)
+    (scene.folder / "manifest.json").unlink()
+    pages.append(visitor.client.get("/my/mailbox/open").text)
+    for page in pages:
+        assert is_translated(page)
 
 
 @pytest.mark.parametrize("custodian", [None, HybridIdentity.generate()], ids=["none", "one"])

@@ -15,8 +15,11 @@ from werkzeug.test import Client
 from intake.age.opening.hybrid import HybridIdentity
 from intake.online.private_logging import PrivateFormatter
 from intake.online.witness.app import create_app
+from intake.receipt.code import Code
+from intake.receipt.derivation import derive
 from intake.secret import Secret
 from tests.support.deployments import NOON, Scene, hidden_fields, make_scene, receipt_code, send
+from tests.support.mailboxes import Visitor, file_reply
 
 PAGES = (
     "/",
@@ -24,6 +27,8 @@ PAGES = (
     "/my/",
     "/en/submit",
     "/en/receipt",
+    "/en/mailbox",
+    "/en/mailbox/open",
     "/en/keys",
     "/en/leave",
     "/nothing",
@@ -146,6 +151,29 @@ def test_the_code_and_the_words_are_in_no_row_no_name_and_no_log(
         assert secret not in caplog.text
 
 
+def test_what_is_done_in_a_mailbox_is_in_no_row_no_name_and_no_log(
+    scene: Scene, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    code = Code.generate()
+    file_reply(scene.deployment(), code, "marker-in-reply")
+    visitor = Visitor(client)
+    visitor.type_code(code.reveal()[:-1])
+    assert "marker-in-reply" in visitor.open(code)
+    visitor.send("marker-in-text", [("marker-in-name", b"marker-in-file")])
+    visitor.send("marker-in-error", changes={"csrf_token": "marker-in-token"})
+    keys = derive(code, scene.manifest.receipt)
+    everything = b"".join(
+        path.name.encode() + path.read_bytes() for path in scene.folder.rglob("*") if path.is_file()
+    )
+    secrets = [b"marker-in", code.reveal().encode(), code.reveal()[:12].encode()]
+    secrets += [keys.reply_key.reveal(), keys.reply_seed.reveal()]
+    for secret in secrets:
+        assert secret not in everything
+        assert secret.hex() not in everything.hex()
+        assert secret.decode("latin-1") not in caplog.text
+
+
 def test_rows_know_a_day_and_no_order(scene: Scene, client: Client) -> None:
     hidden = hidden_fields(client.get("/my/submit").text)
     for n in range(12):
@@ -158,7 +186,8 @@ def test_rows_know_a_day_and_no_order(scene: Scene, client: Client) -> None:
     rows = database.execute("SELECT * FROM submissions").fetchall()
     columns = [c[1] for c in database.execute("PRAGMA table_info(submissions)")]
     database.close()
-    assert columns == ["id", "address", "sameness", "epoch", "manifest_version", "day", "size"]
+    told = ["id", "address", "sameness", "epoch", "manifest_version", "day", "size"]
+    assert columns == [*told, "bundle", "sha256", "acknowledged", "warned"]
     assert {row[5] for row in rows} == {"2026-11-23"}
     # Nothing but the epoch, the version, the day and the size is the same in any two rows.
     for index in (0, 1, 2):
@@ -208,7 +237,7 @@ def test_exceptions_are_logged_without_their_texts(
         raise Talkative("marker-in-exception")
 
     try:
-        monkeypatch.setattr("intake.online.witness.submit.sealing", fail)
+        monkeypatch.setattr("intake.online.witness.taking.sealing", fail)
         client = Client(create_app(scene.deployment()))
         assert send(client, "marker-in-text").status_code == 503
         logging.getLogger("werkzeug").error("127.0.0.1 %s", "GET /marker-in-path")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from intake.errors import SettingsMistaken
-from intake.online.settings import GIB, Limits, find_settings, read_settings
+from intake.online.settings import GIB, Limits, Retention, find_settings, read_settings
 
 LEAST = """\
 [keys]
@@ -33,6 +33,7 @@ def test_the_least_there_must_be_gets_the_defaults(tmp_path: Path) -> None:
     assert settings.manifest == Path("/elsewhere/manifest.json")
     assert settings.blobs == tmp_path / "state" / "blobs"
     assert settings.database == f"sqlite:///{tmp_path}/state/intake.db"
+    assert settings.retention == Retention(180, acknowledged_days=0, reply_days=90)
     assert settings.limits == Limits(4 * GIB, 100, 1_000_000, upload_hours=24, disk_reserve=GIB)
     assert settings.organisation == "ကမ္ဘာ"
 
@@ -47,6 +48,11 @@ def test_the_least_there_must_be_gets_the_defaults(tmp_path: Path) -> None:
         (("[store]", "[limits]\nsubmission = -1\n[store]"), "limits.submission"),
         (("[store]", "[limits]\nattachments = 0\n[store]"), "limits.attachments"),
         (("[store]", "[limits]\nattachments = true\n[store]"), "limits.attachments"),
+        (("[store]", "[retention]\nreply_days = 0\n[store]"), "retention.reply_days"),
+        (("[store]", "[retention]\nunacknowledged_days = 0\n[store]"), "unacknowledged_days"),
+        (("[store]", "[retention]\nacknowledged_days = -1\n[store]"), "acknowledged_days"),
+        (("[store]", "[retention]\nacknowledged_days = 36501\n[store]"), "acknowledged_days"),
+        (("[store]", "[retention]\ndays = 3\n[store]"), "retention.days"),
         (("[store]", '[server]\nhttps = "yes"\n[store]'), "server.https"),
         (("[store]", '[server]\nhosts = "a"\n[store]'), "server.hosts"),
         (("[store]", "[server]\nport = 80\n[store]"), "server.port"),

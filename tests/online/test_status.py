@@ -16,10 +16,12 @@ from intake.manifest import dsse
 from intake.manifest.chain import parse_chain, serialise_chain
 from intake.manifest.model import Epoch, Manifest, Recipient, Role, SigningKey
 from intake.manifest.signing import SigningIdentity
+from intake.online.on_the_way import Carried, OnTheWay
 from intake.online.signing_key import load_signing_key
 from intake.online.status import Exposed, Status, look
+from intake.online.store.leaving import Quorum, keyid_of
 from intake.online.witness.app import create_app
-from tests.support.deployments import HEIR, TODAY, Scene, make_scene, send
+from tests.support.deployments import HEIR, TODAY, Scene, make_scene, send, submit
 
 A_DAY = dt.timedelta(days=1)
 #: What every reader of ``intake status --json`` may rely on.
@@ -72,6 +74,42 @@ def test_on_a_good_day_all_is_told_and_nothing_is_wrong(well: Scene) -> None:
     assert (told.epoch, told.epoch_ends, told.manifest_version) == ("2026-11", "2026-12-01", 1)
     assert told.covered_until == "2027-06-01"
     assert (told.revocations, told.exposed, told.problems) == ((), (), ())
+
+
+def test_what_is_on_the_way_is_told(well: Scene) -> None:
+    """Never left, left with a bundle, acknowledged by some, by enough, and about to be removed."""
+    vaults = (well.vault, SigningIdentity.generate("other"))
+    named = tuple(vault.public() for vault in vaults)
+    well.publish_next(vaults=named, acks_required=2)
+    ids = [submit(well, f"account {n}") for n in range(6)]
+    store = well.deployment().store
+    store.leaving.note_bundle(3, dict.fromkeys(ids[1:4], bytes(32)))
+    store.leaving.note_bundle(4, dict.fromkeys(ids[1:5], bytes(32)))
+    for vault, acknowledged in zip(vaults, (ids[2:4], ids[3:4]), strict=True):
+        store.leaving.acknowledge(keyid_of(vault.public()), acknowledged)
+    store.leaving.settle(Quorum.of(well.published[-1]), TODAY)
+    store.leaving.warn(ids[:1], TODAY)
+    told = status(well)
+    assert (told.submissions, told.unacknowledged) == (6, 5)
+    assert told.on_the_way == OnTheWay(
+        never_left=2,
+        carried=(Carried(3, 2), Carried(4, 1)),
+        acknowledged_by_some=1,
+        acknowledged_here=1,
+        replies_filed=0,
+        replies_waiting=0,
+        warned=1,
+        removal=(TODAY + 180 * A_DAY).isoformat(),
+    )
+    (problem,) = told.problems
+    assert problem.startswith("1 submission will be removed from 2027-05-22 on")
+    assert "'intake export DIR'" in problem
+
+
+def test_that_no_vault_can_acknowledge_anything_is_told(well: Scene) -> None:
+    well.publish_next(vaults=())
+    (problem,) = status(well).problems
+    assert "nothing is ever deleted" in problem
 
 
 def test_it_is_json_with_all_that_was_promised(well: Scene) -> None:

@@ -4,111 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import pwd
-import shutil
 import sqlite3
-import subprocess
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from intake.errors import SettingsMistaken, StoreUnavailable, TooManyMessages
-from intake.online.store import sqlite, submissions
-from intake.online.store.blobs import FileBlobs
+from intake.online.store import committing, sqlite
 from intake.online.store.database import connect_database
-from intake.online.store.submissions import (
-    Arrival,
-    CommitUncertain,
-    Outcome,
-    Store,
-    StoredSubmission,
-)
-from tests.support.servers import free_port
-
-PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-DAY = dt.date(2026, 11, 23)
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """A PostgreSQL server of our own on the loopback interface; yields its URL."""
-    if not PROGRAMS:
-        pytest.skip("PostgreSQL did not run: it is not installed")
-    folder = Path("/tmp") / f"intake-postgresql-{os.getpid()}"  # noqa: S108  # another user's
-    folder.mkdir(mode=0o700)
-    user = None
-    if os.getuid() == 0:  # PostgreSQL refuses to run as root
-        user = "postgres"
-        entry = pwd.getpwnam(user)
-        os.chown(folder, entry.pw_uid, entry.pw_gid)
-    bin_folder, data, port = PROGRAMS[-1].parent, folder / "data", free_port()
-
-    def run(*arguments: str) -> None:
-        subprocess.run(
-            [str(bin_folder / arguments[0]), *arguments[1:]],
-            check=True,
-            capture_output=True,
-            user=user,
-            cwd="/",
-        )
-
-    try:
-        run("initdb", "-D", str(data), "-U", "intake", "--auth=trust", "-E", "UTF8")
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-        run("pg_ctl", "-D", str(data), "-l", str(folder / "log"), "-w", "-o", options, "start")
-        yield f"postgresql+psycopg://intake@127.0.0.1:{port}/postgres"
-        run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    url = f"sqlite:///{tmp_path}/intake.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgresql")
-    found = Store.open(database=url, blobs=tmp_path / "blobs")
-    with found._engine.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM submissions")
-    yield found
-    found._engine.dispose()
-
-
-def arrival(code: str, words: str) -> Arrival:
-    return Arrival(
-        address=lambda n: f"{code}{n}".encode().ljust(32),
-        sameness=words.encode().ljust(32),
-        epoch="2026-11",
-        manifest_version=1,
-        day=DAY,
-        size=5,
-    )
-
-
-def commit(
-    store: Store,
-    code: str,
-    words: str,
-    data: bytes = b"hello",
-    *,
-    sealed_to: tuple[str, int] = ("2026-11", 1),
-    day: dt.date = DAY,
-) -> Outcome:
-    epoch, version = sealed_to
-    draft = store.draft()
-    draft.write(data)
-    arriving = replace(
-        arrival(code, words), size=len(data), epoch=epoch, manifest_version=version, day=day
-    )
-    return store.commit(draft, arriving)
-
-
-def blobs(store: Store) -> list[Path]:
-    assert isinstance(store._blobs, FileBlobs)
-    return sorted(store._blobs._folder.iterdir())
+from intake.online.store.reaching import CommitUncertain
+from intake.online.store.submissions import Arrival, Outcome, Store, StoredSubmission
+from tests.support.stores import DAY, arrival, blobs, commit
 
 
 def test_a_submission_is_kept_with_its_blob(store: Store) -> None:
@@ -146,8 +54,8 @@ def test_the_same_at_once_is_kept_once(store: Store) -> None:
 
 
 def test_one_code_takes_so_many_and_no_more(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submissions, "MOST_PER_CODE", 20)
-    monkeypatch.setattr(submissions, "_LOOK_AHEAD", 3)
+    monkeypatch.setattr(committing, "MOST_PER_CODE", 20)
+    monkeypatch.setattr(committing, "_LOOK_AHEAD", 3)
     for n in range(20):
         assert commit(store, "code", f"words {n}") is Outcome.KEPT
     assert commit(store, "code", "words 19") is Outcome.SAME
@@ -221,9 +129,9 @@ def test_a_commit_that_failed_but_happened_loses_no_blob(
     """The disk failed after the database had written: no receipt now, and none lost later."""
     commit_row = Store._commit_row
 
-    def failing(self: Store, blob_id: bytes, arriving: Arrival) -> bytes | None:
+    def failing(self: Store, blob_id: bytes, arriving: Arrival) -> Outcome:
         commit_row(self, blob_id, arriving)
-        raise CommitUncertain
+        raise CommitUncertain("cut off")
 
     monkeypatch.setattr(Store, "_commit_row", failing)
     with pytest.raises(StoreUnavailable):
@@ -238,7 +146,7 @@ def test_when_nobody_can_say_whether_it_was_committed_the_blob_stays_for_the_swe
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(*_args: object) -> bool:
-        raise CommitUncertain
+        raise CommitUncertain("cut off")
 
     def silent(*_args: object) -> bool:
         raise StoreUnavailable("gone")
@@ -301,15 +209,15 @@ def test_a_row_committed_while_the_sweep_runs_keeps_its_blob(
     draft = store.draft()
     draft.write(b"hello")
     draft.keep()
-    submissions_before = list(store.submissions())
+    rows_before = store.rows()
 
     def late(_self: Store) -> list[StoredSubmission]:
         """The rows as they were read, and then the writer commits and lets go."""
         store._commit_row(draft.id, arrival("code", "words"))
         draft.release()
-        return submissions_before
+        return rows_before
 
-    monkeypatch.setattr(Store, "submissions", late)
+    monkeypatch.setattr(Store, "rows", late)
     assert store.sweep() == 0
     monkeypatch.undo()
     assert store.count() == len(blobs(store)) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import io
 import re
 import zipfile
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from werkzeug.test import Client, TestResponse
 
@@ -26,6 +28,8 @@ from intake.online.deployment import Deployment
 from intake.online.high_water import HighWater
 from intake.online.keys_in_force import KeysInForce
 from intake.online.settings import Limits, Settings, read_settings
+from intake.online.store.submissions import Arrival
+from tests.support.submissions import seal
 
 TODAY = dt.date(2026, 11, 23)
 
@@ -61,7 +65,11 @@ class Scene:
     reviewer: HybridIdentity
     manifest: Manifest
     settings: Settings
+    #: What the reviewer's vault signs with.
+    vault: SigningIdentity
     custodian: HybridIdentity | None = None
+    #: The versions that stand where the server looks.
+    published: tuple[Manifest, ...] = ()
 
     @property
     def config(self) -> Path:
@@ -95,6 +103,14 @@ class Scene:
         draft = self.folder / "manifest.draft"
         draft.write_bytes(self.manifest_file(*manifests))
         draft.rename(self.folder / "manifest.json")
+        self.published = manifests
+
+    def publish_next(self, **changes: Any) -> Manifest:
+        """Publish one more version, which differs from the newest by ``changes``."""
+        newest = self.published[-1]
+        following = replace(newest, version=newest.version + 1, **changes)
+        self.publish(*self.published, following)
+        return following
 
     def sealed(self) -> list[Path]:
         return sorted((self.folder / "state" / "blobs").glob("*.age"))
@@ -128,9 +144,9 @@ def make_scene(
 ) -> Scene:
     """Make a deployment whose epoch is the month of ``today``, with a custodian or without."""
     folder.mkdir(parents=True, exist_ok=True)
-    admin = SigningIdentity.generate("admin")
+    admin, vault = SigningIdentity.generate("admin"), SigningIdentity.generate("reviewer")
     reviewer = HybridIdentity.generate()
-    root = Root("Test", 1, (admin.public(),))
+    root = Root("Test", 1, (admin.admin(),))
     (folder / "root.pub").write_bytes(serialise_root(root))
     recipients = [Recipient("reviewer", Role.REVIEWERS, str(reviewer.recipient()))]
     if custodian is not None:
@@ -149,7 +165,7 @@ def make_scene(
         epochs=(Epoch(f"{begins:%Y-%m}", begins, ends, tuple(recipients)),),
         revocations=(),
         server=None,
-        vaults=(),
+        vaults=(vault.public(),),
         acks_required=1,
         receipt=ReceiptParameters(bytes(32), 4096, 1, 1),
     )
@@ -157,9 +173,29 @@ def make_scene(
     line = f'database = "{database}"' if database else ""
     config = folder / "intake.toml"
     config.write_text(SETTINGS.format(port=port, database=line, threads=threads), encoding="utf-8")
-    scene = Scene(folder, admin, reviewer, manifest, read_settings(config), custodian)
+    settings = read_settings(config)
+    scene = Scene(folder, admin, reviewer, manifest, settings, vault, custodian)
     scene.publish(manifest)
     return scene
+
+
+def submit(scene: Scene, account: str, day: dt.date = TODAY) -> bytes:
+    """Put a sealed account into the store, as the sealing would; return its id."""
+    store = scene.deployment().store
+    manifest = scene.published[-1]
+    sealed = seal([scene.reviewer.recipient()], account)
+    draft = store.draft()
+    draft.write(sealed)
+    arrival = Arrival(
+        address=lambda n: hashlib.sha256(f"{account} {n}".encode()).digest(),
+        sameness=hashlib.sha256(account.encode()).digest(),
+        epoch=manifest.epochs[0].id,
+        manifest_version=manifest.version,
+        day=day,
+        size=len(sealed),
+    )
+    store.commit(draft, arrival)
+    return draft.id
 
 
 BOUNDARY = "----browser1234567890"

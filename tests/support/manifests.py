@@ -43,7 +43,7 @@ def reviewer(number: int = 0) -> HybridIdentity:
 
 def public(*names: str) -> tuple[Admin, ...]:
     """Return the public halves of admins."""
-    return tuple(admin(name).public() for name in names)
+    return tuple(admin(name).admin() for name in names)
 
 
 def recipient(number: int = 0, role: Role = Role.REVIEWERS) -> Recipient:

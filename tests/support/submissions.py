@@ -7,11 +7,12 @@ import datetime as dt
 import hashlib
 import io
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from intake.age.header import parse_header
 from intake.age.opening.hybrid import HybridIdentity
 from intake.age.sealing.recipient import Recipient
 from intake.age.sealing.seal import SealingWriter
@@ -22,11 +23,13 @@ from intake.courier.bundle import (
     SUBMISSIONS,
     Bundle,
     BundledSubmission,
+    ReplyState,
     serialise_bundle,
 )
 from intake.envelope.account import AccountRecord, Attachment
 from intake.envelope.identity import seal_identity
 from intake.envelope.writer import EnvelopeWriter
+from intake.errors import AgeError
 from intake.manifest.chain import serialise_chain
 from intake.manifest.model import Root
 from intake.manifest.payload import serialise_root
@@ -81,6 +84,16 @@ def seal(
     return sealed.getvalue()
 
 
+def payload_sha256(data: bytes) -> str:
+    """Return the hash of what follows the age header; of all, where there is no header."""
+    source = io.BytesIO(data)
+    try:
+        parse_header(source)
+    except AgeError:
+        source.seek(0)
+    return hashlib.sha256(source.read()).hexdigest()
+
+
 @dataclass
 class Stick:
     """A bundle in a folder, which can be changed as whoever carries it could."""
@@ -90,6 +103,9 @@ class Stick:
     sequence: int = 1
     closed: tuple[str, ...] = ()
     signer: SigningIdentity | None = None
+    restored: dt.date | None = None
+    taken: Mapping[str, int] = field(default_factory=dict)
+    replies: Mapping[str, ReplyState] = field(default_factory=dict)
 
     @classmethod
     def make(cls, folder: Path, *sealed: bytes) -> Stick:
@@ -111,6 +127,7 @@ class Stick:
             day=DAY,
             size=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
+            payload_sha256=payload_sha256(data),
         )
         added = dataclasses.replace(added, **changes)
         added.path(self.folder).write_bytes(data)
@@ -121,7 +138,12 @@ class Stick:
     def replace(self, at: int, data: bytes) -> None:
         """Put another sealed file in the place of file ``at``, listed as it is."""
         self.path(at).write_bytes(data)
-        self.change(at, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+        self.change(
+            at,
+            size=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+            payload_sha256=payload_sha256(data),
+        )
 
     def change(self, at: int, **changes: Any) -> None:
         """Say something else of submission ``at`` in the listing."""
@@ -132,7 +154,9 @@ class Stick:
 
     def write(self) -> None:
         """Write the listing, signed if there is a signer."""
-        bundle = Bundle(self.sequence, self.closed, self.submissions)
+        bundle = Bundle(
+            self.sequence, self.closed, self.submissions, self.restored, self.taken, self.replies
+        )
         (self.folder / LISTING).write_bytes(serialise_bundle(bundle, self.signer))
 
     def close(self, *epochs: str) -> None:

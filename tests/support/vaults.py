@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from intake.age.opening.hybrid import HybridIdentity
+from intake.courier.returns import return_folder
 from intake.manifest.model import Epoch, Recipient, Role
 from intake.manifest.signing import SigningIdentity
 from intake.offline.vault import Vault
@@ -49,8 +50,11 @@ def november(*identities: HybridIdentity, custodians: Sequence[HybridIdentity] =
 
 def history_of(vault: Vault) -> History:
     """Return the first manifest of a deployment that this vault reviews for."""
+    signer = vault.signer()
+    assert signer is not None
     return History().then(
         server=SERVER.public().key,
+        vaults=(signer.public(),),
         epochs=(
             november(vault.keys.epochs[EPOCH], custodians=tuple(vault.keys.custodians.values())),
         ),
@@ -61,6 +65,13 @@ def environment(**added: str) -> dict[str, str]:
     """Return an environment without the settings of whoever runs the tests."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("INTAKE")}
     return {**ours, "LC_ALL": "C.UTF-8", **added}
+
+
+def returned(vault: Vault, stick: Path) -> Path:
+    """Return where the vault's return lies on a stick."""
+    signer = vault.signer()
+    assert signer is not None
+    return return_folder(stick, signer.public())
 
 
 @dataclass(frozen=True)

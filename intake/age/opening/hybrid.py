@@ -6,6 +6,7 @@ format adds: exact lengths, and the refusal of X25519 shares of low order. Both 
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -76,11 +77,20 @@ class HybridIdentity:
 
     def recipient(self) -> HybridRecipient:
         """Return whom to seal to."""
+        return self._recipient
+
+    @functools.cached_property
+    def _recipient(self) -> HybridRecipient:
         return HybridRecipient.from_seed(self.seed)
 
-    def unwrap(self, stanzas: Sequence[Stanza]) -> Secret | None:
+    @functools.cached_property
+    def _private(self) -> tuple[X25519PrivateKey, MLKEM768X25519PrivateKey]:
+        """The private keys. Kept: who opens thousands of files would expand the seed for each."""
         mlkem, x25519 = expand_seed(self.seed)
-        private = MLKEM768X25519PrivateKey(mlkem, x25519)
+        return x25519, MLKEM768X25519PrivateKey(mlkem, x25519)
+
+    def unwrap(self, stanzas: Sequence[Stanza]) -> Secret | None:
+        x25519, private = self._private
         for stanza in stanzas:
             if stanza.type != STANZA_TYPE:
                 continue

@@ -24,8 +24,10 @@ from intake.manifest.model import NAME_LIMIT, Epoch, Manifest, Recipient, Role, 
 from intake.offline.admin.home import AdminHome
 from intake.offline.admin.next_version import with_recipients
 from intake.offline.admin.options import Options
+from intake.offline.admin.vaults import with_vault
 from intake.offline.quorum import WORDS, Quorum, parse_quorum, split, words_of
-from intake.offline.recipients_file import serialise_recipients
+from intake.offline.recipients_file import RecipientsFile, serialise_recipients
+from intake.offline.role_option import role_option
 from intake.offline.safe_names import printable
 from intake.offline.terminal import read_line, wiped_screen
 
@@ -48,13 +50,7 @@ _LONGEST_WORD = 8
 @click.option(
     "--name", default="quorum", show_default=True, help="What the manifest calls the recipient."
 )
-@click.option(
-    "--role",
-    type=click.Choice([role.value for role in Role]),
-    default=Role.REVIEWERS.value,
-    show_default=True,
-    help="What the quorum opens: accounts, or the answers that identify a witness.",
-)
+@role_option
 @click.pass_obj
 def ceremony(options: Options, epoch_id: str, asked: str, name: str, role: str) -> None:
     """Make a key for EPOCH that no one holds: K of its N holders open the accounts together.
@@ -72,14 +68,14 @@ def ceremony(options: Options, epoch_id: str, asked: str, name: str, role: str) 
     recipient = Recipient(_checked(name), Role(role), str(identity.recipient()))
     added = (dataclasses.replace(epoch, recipients=(recipient,)),)
     # What the manifest would refuse is refused now, not when the shares are on paper.
-    with_recipients(manifest, added)
+    with_vault(with_recipients(manifest, added), recipient.name, None, home.history())
     _warn(manifest, epoch, recipient.role, quorum)
     for number, share in enumerate(split(identity.seed, quorum), 1):
         _await_holder(number, quorum)
         _hand_over(f"Share {number} of {quorum.holders}", share)
     version = home.add_recipients(added, today()).version
     click.echo(f"All {quorum.holders} shares were typed back; {quorum.needed} of them open it.")
-    words = recipients_fingerprint(serialise_recipients(added))
+    words = recipients_fingerprint(serialise_recipients(RecipientsFile(added, vault=None)))
     click.echo(f"Its fingerprint, which 'intake-keys sign' shows as well: {words}")
     click.echo(
         f"Added it to the epoch {epoch.id} in version {version}, which must be signed now: "

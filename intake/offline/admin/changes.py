@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from intake.manifest.fingerprint import recipients_fingerprint, signer_fingerprint
-from intake.manifest.model import Admin, Epoch, Manifest, Recipient, Role, SigningKey
-from intake.manifest.signing import serialise_signer
-from intake.offline.recipients_file import serialise_recipients
+from intake.manifest.model import Epoch, Manifest, Recipient, Role, Signer, SigningKey
+from intake.manifest.signing import serialise_admin, serialise_signer
+from intake.offline.admin.vaults import key_brought
+from intake.offline.recipients_file import RecipientsFile, serialise_recipients
 
 
 def changes(
@@ -22,13 +23,15 @@ def changes(
     Args:
         before: the version before, ``None`` for the first.
         after: the version.
-        history: earlier versions, which may name what is revoked only now.
+        history: earlier versions, which may name what is revoked only now, and the vaults of those
+            whose vault may acknowledge no more.
     """
     return (
         f"version {after.version} of {after.organisation}, which expires on {after.expires}",
         *_admins(before, after),
         *_server(None if before is None else before.server, after.server),
-        *_epochs(before, after),
+        *_vaults(before, after),
+        *_epochs(before, after, history),
         *_revocations(before, after, history),
     )
 
@@ -37,7 +40,7 @@ def _admins(before: Manifest | None, after: Manifest) -> Iterator[str]:
     old = () if before is None else before.admins
     for admin in after.admins:
         if admin not in old:
-            yield f"new admin {admin.name}: {_words(admin)}"
+            yield f"new admin {admin.name}: {signer_fingerprint(serialise_admin(admin))}"
     for admin in old:
         if admin not in after.admins:
             yield f"no longer an admin: {admin.name}"
@@ -51,19 +54,34 @@ def _server(before: SigningKey | None, after: SigningKey | None) -> Iterator[str
     if after is None:
         yield "no server key any more"
     else:
-        yield f"the server's key: {_words(Admin('server', after))}"
+        yield f"the server's key: {_words(Signer('server', after))}"
 
 
-def _words(signer: Admin) -> str:
+def _words(signer: Signer) -> str:
     return signer_fingerprint(serialise_signer(signer))
 
 
-def _epochs(before: Manifest | None, after: Manifest) -> Iterator[str]:
+def _vaults(before: Manifest | None, after: Manifest) -> Iterator[str]:
+    old = () if before is None else before.vaults
+    required = 1 if before is None else before.acks_required
+    for vault in after.vaults:
+        if vault not in old:
+            yield f"new vault of {vault.name}, which may acknowledge: {_words(vault)}"
+    for vault in old:
+        if vault not in after.vaults:
+            yield f"no longer a vault that may acknowledge: {vault.name}: {_words(vault)}"
+    if (old, required) != (after.vaults, after.acks_required):
+        needed = f"{after.acks_required} of {len(after.vaults)}"
+        yield f"acknowledgements needed before the server deletes: {needed}"
+
+
+def _epochs(before: Manifest | None, after: Manifest, history: Sequence[Manifest]) -> Iterator[str]:
     old = {} if before is None else {epoch.id: epoch for epoch in before.epochs}
     if before is None or before.epoch_length is not after.epoch_length:
         yield f"epochs are a {after.epoch_length.value} long"
     for (name, role), epochs in _brought(old, after).items():
-        words = recipients_fingerprint(serialise_recipients(tuple(epochs)))
+        file = RecipientsFile(tuple(epochs), key_brought(after, name, history))
+        words = recipients_fingerprint(serialise_recipients(file))
         yield f"new recipients of {name} ({role.value}), {span([e.id for e in epochs])}: {words}"
     gone = [epoch_id for epoch_id in old if epoch_id not in {epoch.id for epoch in after.epochs}]
     if gone:

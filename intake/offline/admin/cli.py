@@ -15,11 +15,10 @@ from intake.manifest import dsse
 from intake.manifest.calendar import EpochLength
 from intake.manifest.fingerprint import manifest_fingerprint, root_fingerprint, signer_fingerprint
 from intake.manifest.outlook import covered_until
+from intake.offline.admin.backups_cli import open_backup_command
 from intake.offline.admin.ceremony_cli import ceremony
 from intake.offline.admin.changes import changes
-from intake.offline.admin.home import AdminHome, Waiting
 from intake.offline.admin.next_version_cli import (
-    add_recipients,
     add_server,
     admins,
     discard,
@@ -27,7 +26,16 @@ from intake.offline.admin.next_version_cli import (
     revoke,
     rotate,
 )
-from intake.offline.admin.options import EPOCH_LENGTHS, Options, read_signer_file
+from intake.offline.admin.options import (
+    EPOCH_LENGTHS,
+    Options,
+    admin_option,
+    read_admin_file,
+    which_admin,
+    with_option,
+)
+from intake.offline.admin.recipients_cli import add_recipients
+from intake.offline.admin.vaults_cli import vaults
 from intake.offline.network import warn_of_networks
 from intake.offline.passphrase import work_factor_option
 from intake.offline.safe_names import printable
@@ -59,6 +67,7 @@ def keys(
                            intake-keys --home H sign
     When a key is lost:    intake-keys --home H revoke NAME
                            intake-keys --home H sign
+    When a server is lost: intake-keys --home H open-backup FILE OUT
     Then carry H/manifest.json to the server: 'intake keys install FILE'. H/root.pub goes there
     once, by hand.
     """
@@ -77,14 +86,7 @@ def keys(
     show_default=True,
     help="The name of an admin who works in this home; once for each.",
 )
-@click.option(
-    "--with",
-    "others",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The public file of an admin with a home elsewhere, from 'intake-keys join'.",
-)
+@with_option
 @click.option(
     "--threshold",
     type=click.IntRange(min=1),
@@ -108,7 +110,7 @@ def init(
 ) -> None:
     """Begin a deployment: the admins' signing identities, and root.pub for the server."""
     home = options.admin_home()
-    elsewhere = [read_signer_file(path) for path in others]
+    elsewhere = [read_admin_file(path) for path in others]
     home.create(
         organisation=organisation,
         admins={name: options.new_passphrase(name) for name in admins},
@@ -147,7 +149,7 @@ def join(options: Options, admin: str, work_factor: int) -> None:
 @click.argument(
     "file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
-@click.option("--admin", help="Who signs, where the home holds several admins.")
+@admin_option("Who signs, where the home holds several admins.")
 @click.pass_obj
 def sign(options: Options, file: Path | None, admin: str | None) -> None:
     """Show what the version that waits changes, and sign it.
@@ -160,7 +162,7 @@ def sign(options: Options, file: Path | None, admin: str | None) -> None:
     waiting = home.waiting() if file is None else home.collect(file)
     if waiting is None:
         raise VaultUnusable("Nothing waits to be signed; change something first.")
-    name = None if waiting.complete else _who_signs(home, waiting, admin)
+    name = None if waiting.complete else which_admin(home, admin, "Say who signs", waiting.signed)
     click.echo(f"fingerprint of the root: {root_fingerprint(home.root_bytes())}")
     for line in changes(home.current(), waiting.manifest, home.history()):
         click.echo(printable(line))
@@ -180,19 +182,6 @@ def sign(options: Options, file: Path | None, admin: str | None) -> None:
         "server, and into the admins' other homes."
     )
     click.echo(f"fingerprint: {manifest_fingerprint(waiting.envelope.payload)}")
-
-
-def _who_signs(home: AdminHome, waiting: Waiting, admin: str | None) -> str:
-    here = home.admins()
-    if admin is None and len(here) != 1:
-        left = [name for name in here if name not in waiting.signed]
-        raise VaultUnusable(f"Say who signs with --admin: {', '.join(left or here)}.")
-    if admin is not None and admin not in here:
-        raise VaultUnusable(
-            f"There is no admin {admin} here; there are: {', '.join(here)}. Carry pending.json to "
-            "the home of whoever is elsewhere."
-        )
-    return admin or here[0]
 
 
 @keys.command()
@@ -218,6 +207,8 @@ def show(options: Options, as_json: bool) -> None:
         "epochs": [e.id for e in manifest.epochs],
         "admins": [admin.name for admin in manifest.admins],
         "threshold": manifest.threshold,
+        "vaults": [vault.name for vault in manifest.vaults],
+        "acks_required": manifest.acks_required,
         "root_fingerprint": root_fingerprint(home.root_bytes()),
         "waiting": None if waiting is None else waiting.manifest.version,
         "signed_by": [] if waiting is None else list(waiting.signed),
@@ -230,21 +221,29 @@ def show(options: Options, as_json: bool) -> None:
 
 
 _LABELS = {
+    "acks_required": "acknowledgements required",
     "epoch_ends": "its last day",
     "covered_until": "last day on which accounts can be taken",
 }
+
+
+#: Days that are ends: a person is told the last one before.
+_ENDS = ("epoch_ends", "covered_until")
 
 
 def _text(name: str, value: object) -> str:
     """Return a value as a person reads it: days that are ends as the last ones before."""
     if value in (None, []):
         return "none"
-    if name in _LABELS:
+    if name in _ENDS:
         return str(dt.date.fromisoformat(str(value)) - dt.timedelta(days=1))
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
-for command in (add_recipients, add_server, rotate, revoke, end, discard, admins, ceremony):
+for command in (
+    *(add_recipients, add_server, rotate, revoke, end, discard, admins, vaults),
+    *(ceremony, open_backup_command),
+):
     keys.add_command(command)
 
 

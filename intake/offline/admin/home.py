@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from intake import strict_json
+from intake.age.opening.hybrid import HybridIdentity
 from intake.durable import write_file
 from intake.errors import DocumentMalformed, ManifestRefused, VaultUnusable
 from intake.manifest import dsse
@@ -29,7 +30,7 @@ from intake.manifest.calendar import EpochLength
 from intake.manifest.chain import parse_chain, serialise_chain
 from intake.manifest.model import Admin, Epoch, Manifest, Root
 from intake.manifest.payload import parse_manifest, parse_root, serialise_manifest, serialise_root
-from intake.manifest.signing import SigningIdentity, serialise_signer
+from intake.manifest.signing import SigningIdentity, serialise_admin
 from intake.offline.admin.next_version import first_manifest, successor, with_recipients
 from intake.offline.admin.signing_file import load_signing, save_signing
 from intake.offline.new_folder import partial_folder
@@ -110,7 +111,7 @@ class AdminHome:
         """
         self._refuse_in_use()
         identities = {name: _new_identity(name) for name in admins}
-        public = (*(identity.public() for identity in identities.values()), *others)
+        public = (*(identity.admin() for identity in identities.values()), *others)
         check_admins(public, threshold)
         root = Root(organisation=organisation, threshold=threshold, admins=public)
         with self._new_folder() as folder:
@@ -133,7 +134,7 @@ class AdminHome:
         public = f"{name}.pub"
         with self._new_folder() as folder:
             save_signing(_admin_file(folder, name), identity, passphrase, work_factor=work_factor)
-            write_file(folder / public, serialise_signer(identity.public()), mode=0o644)
+            write_file(folder / public, serialise_admin(identity.admin()), mode=0o644)
         return self._folder / public
 
     def new_admin(self, name: str, passphrase: Secret, *, work_factor: int) -> Admin:
@@ -148,9 +149,9 @@ class AdminHome:
         identity = _new_identity(name)
         path = _admin_file(self._folder, name)
         if path.exists():
-            return load_signing(path, passphrase).public()
+            return load_signing(path, passphrase).admin()
         save_signing(path, identity, passphrase, work_factor=work_factor)
-        return identity.public()
+        return identity.admin()
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -223,6 +224,17 @@ class AdminHome:
     def admins(self) -> tuple[str, ...]:
         """Return the names of the admins whose identities are here."""
         return tuple(sorted(path.stem for path in (self._folder / "admins").glob("*.age")))
+
+    def backup_identity(self, admin: str, passphrase: Secret) -> HybridIdentity:
+        """Return the identity that opens the backups sealed to an admin who works here.
+
+        Raises:
+            WrongPassphrase: the passphrase is another.
+            VaultUnusable: the admin's file is missing or damaged.
+        """
+        return HybridIdentity(
+            load_signing(_admin_file(self._folder, admin), passphrase).backup_seed()
+        )
 
     # --- changing the next version -----------------------------------------------------------
 

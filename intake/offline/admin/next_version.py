@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from intake.errors import ManifestRefused
-from intake.manifest.acceptance import check_admins, check_epochs
+from intake.manifest.acceptance import check_admins, check_backups, check_epochs
 from intake.manifest.calendar import EpochLength, Period, length_of
 from intake.manifest.model import Admin, Epoch, Manifest, ReceiptParameters, Role, Root
 from intake.manifest.payload import SALT_SIZE
+from intake.offline.admin.vaults import changed_vaults
 from intake.receipt import derivation
 
 #: A manifest expires unless it is renewed: a server cut off from its admins stops by itself.
@@ -99,7 +100,9 @@ def with_recipients(manifest: Manifest, epochs: Sequence[Epoch]) -> Manifest:
         merged[epoch.id] = _merged(merged.get(epoch.id), epoch)
     ordered = tuple(sorted(merged.values(), key=lambda epoch: epoch.begins))
     check_epochs(ordered)
-    return dataclasses.replace(manifest, epochs=ordered)
+    changed = dataclasses.replace(manifest, epochs=ordered)
+    check_backups(changed)
+    return changed
 
 
 def passed_over(manifest: Manifest, epochs: Sequence[Epoch]) -> tuple[str, ...]:
@@ -145,20 +148,29 @@ def ended(manifest: Manifest, epoch_id: str, today: dt.date) -> Manifest:
 
 
 def revoked(
-    manifest: Manifest, name: str, history: Sequence[Manifest] = (), *, epoch: str | None = None
+    manifest: Manifest,
+    name: str,
+    history: Sequence[Manifest] = (),
+    *,
+    epoch: str | None = None,
+    acks_required: int | None = None,
 ) -> Manifest:
     """Return the manifest with an epoch, a recipient or a person's recipients revoked.
+
+    A person's vault goes with all that is theirs: whoever has it must not acknowledge either.
 
     Args:
         manifest: the next version as it stands.
         history: the versions before. What a person had in epochs that are named no more is revoked
             as well, so that the server can tell all that was ever sealed to it.
-        epoch: only in this epoch, where ``name`` is a person.
+        epoch: only in this epoch, where ``name`` is a person; the vault stays then.
+        acks_required: how many acknowledgements are required from now on.
         name: an epoch's id; a recipient, or its first twenty characters or more; or a person's
             name, for every recipient of theirs.
 
     Raises:
-        ManifestRefused: nothing in the manifest has this name, or two things have.
+        ManifestRefused: nothing in the manifest has this name, or two things have; or too few
+            vaults would be left.
     """
     ever = tuple(
         e
@@ -167,9 +179,11 @@ def revoked(
         if epoch is None or e.id == epoch
     )
     new = tuple(item for item in _revocable(ever, name) if item not in manifest.revocations)
-    if not new:
+    vaults = [vault.name for vault in manifest.vaults if vault.name == name and epoch is None]
+    if not new and not vaults:
         raise ManifestRefused(f"{name[:40]} is revoked already.")
-    return dataclasses.replace(manifest, revocations=(*manifest.revocations, *new))
+    changed = dataclasses.replace(manifest, revocations=(*manifest.revocations, *new))
+    return changed_vaults(changed, remove=vaults, acks_required=acks_required)
 
 
 def with_admins(

@@ -4,83 +4,36 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import itertools
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from intake.command_line import today, yes_option
 from intake.manifest.calendar import EpochLength
-from intake.manifest.fingerprint import recipients_fingerprint
-from intake.manifest.model import Epoch, Manifest, Role
+from intake.manifest.model import Manifest, Role
 from intake.manifest.outlook import WARNING_DAYS, covered_until
 from intake.offline.admin.changes import changes, span
-from intake.offline.admin.home import AdminHome
 from intake.offline.admin.next_version import (
     ended,
-    passed_over,
     revoked,
     rotated,
     with_admins,
-    with_recipients,
 )
-from intake.offline.admin.options import EPOCH_LENGTHS, Options, read_signer_file
+from intake.offline.admin.options import (
+    EPOCH_LENGTHS,
+    Options,
+    acks_option,
+    read_admin_file,
+    read_signer_file,
+    with_option,
+)
+from intake.offline.admin.saving import save
 from intake.offline.passphrase import work_factor_option
-from intake.offline.recipients_file import read_recipients
 from intake.offline.safe_names import printable
 
 _A_DAY = dt.timedelta(days=1)
 #: Whoever must be there, or nothing is taken.
 _OPEN = Role.REVIEWERS
-
-
-@click.command("add-recipients")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.pass_obj
-def add_recipients(options: Options, file: Path) -> None:
-    """Add the recipients in FILE, which a reviewer made with 'intake-review keys new'.
-
-    Compare the words with those that the reviewer's machine showed, by voice, before you sign.
-    """
-    home = options.admin_home()
-    home.root()
-    epochs = read_recipients(file)
-    before = home.pending(today())
-    manifest = with_recipients(before, epochs)
-    owner = epochs[0].recipients[0]
-    click.echo(f"fingerprint: {recipients_fingerprint(file.read_bytes())}")
-    click.echo(
-        f"Compare it by voice with what {printable(owner.name)}'s machine showed: if a word "
-        "differs, somebody has changed the file."
-    )
-    click.echo("If they are not the same: 'intake-keys discard', and find out who did.")
-    _warn_of_what_is_useless(manifest, epochs)
-    _warn_of_namesakes(manifest, owner.name)
-    if manifest.epoch_length is not before.epoch_length:
-        click.echo(f"This deployment's epochs are a {manifest.epoch_length.value} long.")
-    click.echo(f"Added the recipients of {span([epoch.id for epoch in epochs])}.")
-    _save(home, manifest)
-
-
-def _warn_of_what_is_useless(manifest: Manifest, epochs: Sequence[Epoch]) -> None:
-    revoked_ones = passed_over(manifest, epochs)
-    if revoked_ones:
-        click.echo(f"Warning: left out, being revoked: {', '.join(revoked_ones)}.", err=True)
-    over = [epoch.id for epoch in epochs if epoch.ends <= today()]
-    if over:
-        click.echo(f"Warning: over already, and of no use: {span(over)}.", err=True)
-
-
-def _warn_of_namesakes(manifest: Manifest, name: str) -> None:
-    for epoch, role in itertools.product(manifest.epochs, Role):
-        if [r.name for r in manifest.recipients_in(epoch, role)].count(name) > 1:
-            click.echo(
-                f"Warning: two {role.value} of {epoch.id} are called {printable(name)}; 'revoke' "
-                "by name means both. 'intake-review init --name' gives a vault a name of its own.",
-                err=True,
-            )
-            return
 
 
 @click.command("add-server")
@@ -94,7 +47,7 @@ def add_server(options: Options, file: Path) -> None:
     home = options.admin_home()
     home.root()
     signer = read_signer_file(file)
-    _save(home, dataclasses.replace(home.pending(today()), server=signer.key))
+    save(home, dataclasses.replace(home.pending(today()), server=signer.key))
 
 
 @click.command()
@@ -132,7 +85,7 @@ def rotate(options: Options, epoch_length: str | None) -> None:
             err=True,
         )
     _say_coverage(manifest)
-    _save(home, manifest)
+    save(home, manifest)
 
 
 def _say_coverage(manifest: Manifest) -> None:
@@ -153,18 +106,6 @@ def _say_coverage(manifest: Manifest) -> None:
             "Warning: let the reviewers bring recipients for the epochs after that: "
             "'intake-review keys new'.",
             err=True,
-        )
-
-
-def _save(home: AdminHome, manifest: Manifest) -> None:
-    """Let this be the next version, and say who has to sign it."""
-    before = home.waiting()
-    home.save(manifest)
-    click.echo(f"Version {manifest.version} must be signed now: 'intake-keys sign'.")
-    if before is not None and before.signed and before.manifest != manifest:
-        click.echo(
-            f"The signatures of {', '.join(before.signed)} were for what it said before: they must "
-            "sign anew."
         )
 
 
@@ -200,16 +141,18 @@ def end(options: Options, epoch_id: str) -> None:
     home.root()
     manifest = ended(home.pending(today()), epoch_id, today())
     click.echo(f"The epoch {epoch_id} ends before {today()}.")
-    _save(home, manifest)
+    save(home, manifest)
 
 
 @click.command()
 @click.argument("name", metavar="EPOCH|RECIPIENT")
 @click.option("--epoch", metavar="EPOCH", help="Only what this person has in this epoch.")
+@acks_option
 @click.pass_obj
-def revoke(options: Options, name: str, epoch: str | None) -> None:
+def revoke(options: Options, name: str, epoch: str | None, acks_required: int | None) -> None:
     """Revoke an epoch, a recipient (age1pq1...), or everything of a person, by name.
 
+    A person's vault may not acknowledge any more either, unless only one epoch is revoked.
     Nothing is sealed to it from the moment the server has the new version. What was sealed to it
     before, whoever has the key can open: 'intake status' lists it. An epoch that is revoked stays
     so; to go on in it, revoke the person instead and let somebody bring a new recipient.
@@ -217,7 +160,7 @@ def revoke(options: Options, name: str, epoch: str | None) -> None:
     home = options.admin_home()
     home.root()
     before = home.pending(today())
-    manifest = revoked(before, name, home.history(), epoch=epoch)
+    manifest = revoked(before, name, home.history(), epoch=epoch, acks_required=acks_required)
     for line in changes(before, manifest, home.history())[1:]:
         click.echo(printable(line))
     coming = [epoch for epoch in manifest.epochs if epoch.ends > today()]
@@ -235,19 +178,12 @@ def revoke(options: Options, name: str, epoch: str | None) -> None:
             "brings new recipients.",
             err=True,
         )
-    _save(home, manifest)
+    save(home, manifest)
 
 
 @click.command()
 @click.option("--add", multiple=True, metavar="NAME", help="A new admin who works in this home.")
-@click.option(
-    "--with",
-    "others",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The public file of a new admin with a home elsewhere, from 'intake-keys join'.",
-)
+@with_option
 @click.option("--remove", multiple=True, metavar="NAME", help="An admin who is one no longer.")
 @click.option("--threshold", type=click.IntRange(min=1), help="How many must sign from now on.")
 @work_factor_option
@@ -269,7 +205,7 @@ def admins(
     before = manifest = home.pending(today())
     if add or others or remove or threshold:
         new = [
-            *(read_signer_file(path) for path in others),
+            *(read_admin_file(path) for path in others),
             *(
                 home.new_admin(name, options.new_passphrase(name), work_factor=work_factor)
                 for name in add
@@ -280,4 +216,4 @@ def admins(
         click.echo(f"admin: {printable(admin.name)}")
     click.echo(f"signatures needed: {manifest.threshold}")
     if manifest != before:
-        _save(home, manifest)
+        save(home, manifest)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -83,6 +83,13 @@ class Blobs(Protocol):
     def size(self, blob_id: bytes) -> int | None:
         """Return a blob's size in bytes, or ``None`` where it is not there."""
 
+    def remove(self, blob_ids: Iterable[bytes]) -> int:
+        """Remove blobs, whether they are there or not; return how many were.
+
+        Raises:
+            StoreUnavailable: one of them stays; the sweep will try again.
+        """
+
     def remove_orphan(self, blob_id: bytes, is_orphan: Callable[[], bool]) -> bool:
         """Remove a blob that no row names.
 
@@ -128,6 +135,19 @@ class FileBlobs:
             return (self._folder / (blob_id.hex() + _SEALED)).stat().st_size
         except OSError:
             return None
+
+    def remove(self, blob_ids: Iterable[bytes]) -> int:
+        removed = 0
+        try:
+            for blob_id in blob_ids:
+                with contextlib.suppress(FileNotFoundError):
+                    (self._folder / (blob_id.hex() + _SEALED)).unlink()
+                    removed += 1
+            if removed:
+                sync_folder(self._folder)
+        except OSError as error:
+            raise _unavailable() from error
+        return removed
 
     def remove_orphan(self, blob_id: bytes, is_orphan: Callable[[], bool]) -> bool:
         return _remove_unlocked(self._folder / (blob_id.hex() + _SEALED), is_orphan)

@@ -1,109 +1,54 @@
-"""Committing sealed submissions, and reading them back for the courier.
+"""The store: rows and blobs together.
 
 Committing is apart from sealing a form: whatever brings a sealed age file and the addresses and
-sameness of its code comes in here.
+sameness of its code comes in here. A blob is durable before its row is, and gone only after it: a
+row whose blob is lost is an account lost, a blob without a row is swept away one day.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import enum
 import functools
-import hmac
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    Executable,
-    Row,
-    bindparam,
-    func,
-    insert,
-    select,
-    update,
-)
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import Engine, select
 
 from intake.errors import StoreUnavailable, TooManyMessages
-from intake.online.store import sqlite
 from intake.online.store.blobs import Blobs, Draft, FileBlobs
+from intake.online.store.committing import Arrival, Outcome, Twin, commit_row
 from intake.online.store.database import open_database
+from intake.online.store.dump import Row, dump
+from intake.online.store.leaving import Leaving
+from intake.online.store.reaching import CommitUncertain, reading
+from intake.online.store.replies import Replies
 from intake.online.store.rows import ID_SIZE, SubmissionRow
+from intake.online.store.withdrawing import forget_rows, withdraw_rows
+from intake.receipt.mailbox import MailboxAddresses
 
-#: How many submissions may stand under one code. Each commit looks at all of them.
-MOST_PER_CODE = 512
-_LOOK_AHEAD = 16
-
-_INSERT = insert(SubmissionRow)
-_LOOK_UP = select(
-    SubmissionRow.id,
-    SubmissionRow.address,
-    SubmissionRow.sameness,
-    SubmissionRow.epoch,
-    SubmissionRow.manifest_version,
-    SubmissionRow.size,
-).where(SubmissionRow.address.in_(bindparam("addresses", expanding=True)))
-
-#: What a row tells of its blob.
-_OF_THE_BLOB = ("id", "epoch", "manifest_version", "day", "size")
-_REPLACE = (
-    update(SubmissionRow)
-    .where(SubmissionRow.id == bindparam("twin"))
-    .values({name: bindparam(f"new_{name}") for name in _OF_THE_BLOB})
-)
-
-
-class CommitUncertain(Exception):
-    """The database failed while it committed: nobody knows yet what it did."""
-
-
-class Outcome(enum.Enum):
-    """What a commit came to."""
-
-    KEPT = "kept"
-    #: The very same, sealed to the same, was here already; what was brought is gone again.
-    SAME = "same"
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """What is known of a sealed submission when it is committed.
-
-    ``address`` maps *n* to the address of the code's *n*-th row; ``sameness`` is the keyed hash
-    over all that was sent; ``size`` is the sealed file's, in bytes.
-    """
-
-    address: Callable[[int], bytes]
-    sameness: bytes
-    epoch: str
-    manifest_version: int
-    day: dt.date
-    size: int
+__all__ = ["Arrival", "Outcome", "SealedDraft", "Store", "StoredSubmission"]
 
 
 @dataclass(frozen=True)
 class StoredSubmission:
-    """A submission as the courier sees it."""
+    """A submission as the courier sees it: what its row tells (:class:`SubmissionRow`)."""
 
     id: bytes
     epoch: str
     manifest_version: int
     day: dt.date
     size: int
+    bundle: int | None
+    sha256: bytes | None
+    acknowledged: dt.date | None
+    warned: dt.date | None
 
 
-@dataclass(frozen=True)
-class _Twin:
-    """The row that holds the very same as an arrival: the id and the size of its blob."""
-
-    id: bytes
-    size: int
+_STORED = select(*(getattr(SubmissionRow, n) for n in StoredSubmission.__dataclass_fields__))
 
 
 class SealedDraft:
@@ -124,6 +69,8 @@ class Store:
     def __init__(self, engine: Engine, blobs: Blobs) -> None:
         """Keep rows with ``engine`` and sealed files in ``blobs``."""
         self._engine = engine
+        self.replies = Replies(engine)
+        self.leaving = Leaving(engine)
         self._blobs = blobs
 
     @classmethod
@@ -164,29 +111,63 @@ class Store:
             StoreUnavailable: the disk or the database failed.
             TooManyMessages: the code has ``MOST_PER_CODE`` submissions already.
         """
+        with self._keeping(draft):
+            outcome = self._commit_row(draft.id, arrival)
+        if outcome is Outcome.SAME:
+            draft.discard()
+        draft.release()
+        return outcome
+
+    def withdraw(self, draft: SealedDraft, arrival: Arrival, mailbox: MailboxAddresses) -> None:
+        """Destroy all that stands under a code, and keep a sealed notice of it durably.
+
+        The notice (``draft``, ``arrival``) is kept before anything is destroyed: what has left
+        already cannot be called back, and the reviewers must learn of it. The same withdrawal
+        again, with nothing written in between, changes nothing.
+
+        Raises:
+            StoreUnavailable: the disk or the database failed; nothing was destroyed. Or it was,
+                and a sealed file that no row names any more stays until the next sweep.
+        """
+        with self._keeping(draft):
+            done = withdraw_rows(self._engine, draft.id, arrival, mailbox, self._is_whole)
+        if not done.noted:
+            draft.discard()
+        draft.release()
+        self._blobs.remove(done.gone)
+
+    def forget(
+        self, address: Callable[[int], bytes], mailbox: MailboxAddresses, day: dt.date
+    ) -> None:
+        """Destroy all that stands under a code, without a notice.
+
+        Raises:
+            StoreUnavailable: as :meth:`withdraw`.
+        """
+        self._blobs.remove(forget_rows(self._engine, address, mailbox, day))
+
+    def _commit_row(self, blob_id: bytes, arrival: Arrival) -> Outcome:
+        return commit_row(self._engine, blob_id, arrival, self._is_whole)
+
+    @contextlib.contextmanager
+    def _keeping(self, draft: SealedDraft) -> Iterator[None]:
+        """Keep a blob and commit its row within this; what fails leaves nothing behind."""
         try:
             draft.keep()
         except BaseException:
             draft.discard()
             raise
         try:
-            twin = self._commit_row(draft.id, arrival)
-        except TooManyMessages:
+            yield
+        except CommitUncertain:
+            self._discard_if_not_committed(draft)
+            raise
+        except (StoreUnavailable, TooManyMessages):
             draft.discard()
             raise
-        except SQLAlchemyError as error:
-            draft.discard()
-            raise _unavailable() from error
-        except CommitUncertain as error:
-            self._discard_if_not_committed(draft)
-            raise _unavailable() from error
         except BaseException:
             self._discard_if_not_committed(draft)
             raise
-        if twin is not None:
-            draft.discard()
-        draft.release()
-        return Outcome.KEPT if twin is None else Outcome.SAME
 
     def _discard_if_not_committed(self, draft: SealedDraft) -> None:
         """Remove a draft whose row could not be committed, but only if that is certain.
@@ -211,68 +192,8 @@ class Store:
             StoreUnavailable: the database does not answer.
         """
         query = select(SubmissionRow.id).where(SubmissionRow.id == blob_id)
-        with self._reading() as connection:
+        with reading(self._engine) as connection:
             return connection.execute(query).first() is not None
-
-    def _commit_row(self, blob_id: bytes, arrival: Arrival) -> bytes | None:
-        """Commit the row; return ``None``, or the id of the twin that was here already."""
-        # Nearly every code is new, so its first row is tried before anything is looked up.
-        n = 0
-        for _ in range(MOST_PER_CODE):
-            row = {
-                "id": blob_id,
-                "address": arrival.address(n),
-                "sameness": arrival.sameness,
-                "epoch": arrival.epoch,
-                "manifest_version": arrival.manifest_version,
-                "day": arrival.day,
-                "size": arrival.size,
-            }
-            try:
-                self._write(_INSERT, row)
-            except IntegrityError:
-                # Row n is taken, long ago or this moment by somebody with the same code.
-                n, twin = self._first_free(n, arrival)
-                if twin is None:
-                    continue
-                if self._blobs.size(twin.id) == twin.size:
-                    return twin.id
-                # Its blob is lost or cut short. The witness brings it again: the row tells of it.
-                new = {f"new_{name}": row[name] for name in _OF_THE_BLOB}
-                self._write(_REPLACE, {"twin": twin.id, **new})
-                return None
-            else:
-                return None
-        raise TooManyMessages("Too many messages stand under this code; begin a new account.")
-
-    def _write(self, statement: Executable, values: dict[str, object]) -> None:
-        """Execute and commit one statement.
-
-        Raises:
-            SQLAlchemyError: it was not done.
-            CommitUncertain: it may have been done.
-        """
-        with sqlite.writing(self._engine), self._engine.connect() as connection:
-            connection.execute(statement, values)
-            try:
-                connection.commit()
-            except SQLAlchemyError as error:
-                raise CommitUncertain from error
-
-    def _first_free(self, start: int, arrival: Arrival) -> tuple[int, _Twin | None]:
-        """Return the first row of the code that is free, or the row of the arrival's twin."""
-        for n in range(start, MOST_PER_CODE, _LOOK_AHEAD):
-            ahead = range(n, min(n + _LOOK_AHEAD, MOST_PER_CODE))
-            addresses = [arrival.address(i) for i in ahead]
-            with self._engine.connect() as connection:
-                rows = connection.execute(_LOOK_UP, {"addresses": addresses})
-                taken = {row.address: row for row in rows}
-            for i, address in zip(ahead, addresses, strict=True):
-                if address not in taken:
-                    return i, None
-                if _is_twin(taken[address], arrival):
-                    return i, _Twin(taken[address].id, taken[address].size)
-        raise TooManyMessages("Too many messages stand under this code; begin a new account.")
 
     def count(self) -> int:
         """Return how many submissions the server holds.
@@ -280,30 +201,37 @@ class Store:
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        with self._reading() as connection:
-            return connection.execute(select(func.count()).select_from(SubmissionRow)).scalar_one()
+        return sum(1 for _ in self.submissions())
 
     def submissions(self) -> Iterator[StoredSubmission]:
-        """Yield every submission, in the order of their random ids.
+        """Yield every submission that the server holds, in the order of their random ids.
+
+        One whose blob is lost is among them, until enough vaults have acknowledged it.
 
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        query = select(SubmissionRow).order_by(SubmissionRow.id)
+        return (s for s in self.rows() if s.acknowledged is None or self.holds_all_of(s))
+
+    def rows(self) -> list[StoredSubmission]:
+        """Return what every row tells, also those of which only the mark of sameness is left.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
         # All at once, and let go: whoever copies the blobs takes long, and a reader that stays
         # keeps SQLite's writers from committing.
-        with self._reading() as connection:
-            rows = connection.execute(query).all()
-        for row in rows:
-            yield StoredSubmission(row.id, row.epoch, row.manifest_version, row.day, row.size)
+        with reading(self._engine) as connection:
+            found = connection.execute(_STORED.order_by(SubmissionRow.id)).all()
+        return [StoredSubmission(*row) for row in found]
 
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise StoreUnavailable("The database does not answer.") from error
+    def dump(self) -> dict[str, Sequence[Row]]:
+        """Return every row that a backup holds, as of one moment, by table.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        return dump(self._engine)
 
     def open_blob(self, blob_id: bytes) -> BinaryIO:
         """Open a sealed submission for reading.
@@ -317,11 +245,24 @@ class Store:
         """Return whether a submission's sealed file is there, in its full length."""
         return self._blobs.size(submission.id) == submission.size
 
+    def _is_whole(self, twin: Twin) -> bool:
+        return self._blobs.size(twin.id) == twin.size
+
+    def remove_files(self, ids: Iterable[bytes]) -> int:
+        """Remove sealed files, of whose rows it is certain that they will not be needed.
+
+        Returns how many were there.
+
+        Raises:
+            StoreUnavailable: one of them stays.
+        """
+        return self._blobs.remove(ids)
+
     def sweep(self) -> int:
-        """Remove what killed processes left: drafts, and blobs whose row was never committed."""
+        """Remove what killed processes left: drafts, and blobs that no row names."""
         removed = self._blobs.sweep_drafts()
         kept = list(self._blobs.ids())
-        named = {submission.id for submission in self.submissions()}
+        named = {row.id for row in self.rows()}
         # A row may have been committed since: each blob is looked up again under its lock.
         orphans = (i for i in kept if i not in named)
         return removed + sum(
@@ -330,20 +271,3 @@ class Store:
 
     def _is_orphan(self, blob_id: bytes) -> bool:
         return not self._names(blob_id)
-
-
-def _is_twin(row: Row[*tuple[Any, ...]], arrival: Arrival) -> bool:
-    """Return whether a row holds what has arrived, sealed to the same recipients.
-
-    A key may have been lost and revoked between two tries: the second opens where the first does
-    not, and must not be dropped for it.
-    """
-    return (
-        hmac.compare_digest(row.sameness, arrival.sameness)
-        and row.epoch == arrival.epoch
-        and row.manifest_version == arrival.manifest_version
-    )
-
-
-def _unavailable() -> StoreUnavailable:
-    return StoreUnavailable("The database does not answer; nothing was kept.")

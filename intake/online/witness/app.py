@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+from collections.abc import Callable
 from gettext import NullTranslations
 from http import HTTPStatus
+from typing import Any
 
 from flask import Flask, Response, g, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from jinja2 import FileSystemLoader, StrictUndefined
 from werkzeug.exceptions import HTTPException, SecurityError
 
@@ -16,7 +20,10 @@ from intake.online.witness import languages, pages
 from intake.online.witness.foreign import foreign, typed
 from intake.online.witness.guards import AnswerHeaders
 from intake.online.witness.keys_now import KeysNow
+from intake.online.witness.mailbox import DoorPage
+from intake.online.witness.receipt import ReceiptPage
 from intake.online.witness.submit import SubmitPage
+from intake.online.witness.taking import Taking
 from intake.online.witness.templates import template_folder
 from intake.online.witness.visit import SealedVisits
 
@@ -67,6 +74,7 @@ def _prepare_templates(app: Flask, style: str, organisation: str) -> None:
         languages=languages.LANGUAGES,
         same_page=_same_page,
         in_digits=lambda value: languages.in_digits(str(value), g.language),
+        in_units=lambda size: languages.in_digits(languages.in_units(size), g.language),
     )
 
 
@@ -81,16 +89,46 @@ def _add_pages(app: Flask, deployment: Deployment) -> None:
     # An address that is read out over a telephone has no language in it.
     app.add_url_rule("/keys", view_func=pages.ChooseLanguage.as_view("choose_keys", "keys"))
     keys = KeysNow(deployment)
+    taking = Taking(deployment, keys)
     for path, view in (
         (f"{prefix}/", pages.FrontPage.as_view("front", keys)),
-        (f"{prefix}/submit", SubmitPage.as_view("submit", deployment, keys)),
-        (f"{prefix}/receipt", pages.ReceiptPage.as_view("receipt", deployment)),
+        (f"{prefix}/submit", SubmitPage.as_view("submit", deployment, keys, taking)),
+        (f"{prefix}/receipt", ReceiptPage.as_view("receipt", deployment, taking)),
+        (f"{prefix}/mailbox", DoorPage.as_view("mailbox", deployment)),
         (f"{prefix}/keys", pages.KeysPage.as_view("keys", keys)),
         (f"{prefix}/leave", pages.LeavePage.as_view("leave", deployment)),
         ("/keys/manifest.json", pages.ManifestFile.as_view("manifest", deployment, keys)),
         ("/keys/recipients.txt", pages.RecipientsFile.as_view("recipients", keys)),
     ):
         app.add_url_rule(path, view_func=view)
+    app.add_url_rule(
+        f"{prefix}/mailbox/open",
+        endpoint="mailbox_open",
+        view_func=_when_first_asked(deployment, keys, taking),
+        methods=["GET", "POST"],
+    )
+
+
+def _when_first_asked(
+    deployment: Deployment, keys: KeysNow, taking: Taking
+) -> Callable[[], ResponseReturnValue]:
+    """Return the view of an open mailbox, which is loaded when somebody asks for it.
+
+    A process that only takes submissions never loads any code that opens an age file.
+    """
+
+    @functools.cache
+    def view() -> Callable[[], Any]:
+        from intake.online.witness import mailbox_open  # noqa: PLC0415  # see above
+
+        page = mailbox_open.MailboxOpenPage
+        return page.as_view("mailbox_open", deployment, keys, taking)
+
+    def show() -> ResponseReturnValue:
+        answer: ResponseReturnValue = view()()
+        return answer
+
+    return show
 
 
 def _choose_language() -> None:

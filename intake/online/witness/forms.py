@@ -1,18 +1,19 @@
-"""The form of an account, and how it is judged before any file is read."""
+"""The forms, and how they are judged before any file is read."""
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
+from typing import TypeVar
 
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
-from wtforms import HiddenField, MultipleFileField, TextAreaField
+from wtforms import BooleanField, HiddenField, MultipleFileField, StringField, TextAreaField
 
 from intake.envelope.identity import ANSWERS_CHARACTERS
-from intake.errors import CodeMalformed
+from intake.errors import CodeLengthWrong, CodeMalformed, CodeMistyped
 from intake.online.refusal import Reason, Refusal
-from intake.online.sealing import Words
+from intake.online.sent import Words
 from intake.receipt.code import Code
 from intake.secret import Secret
 
@@ -27,6 +28,43 @@ class AccountForm(FlaskForm):
     attachments = MultipleFileField()
 
 
+class CodeForm(FlaskForm):
+    """What the mailbox's door asks for."""
+
+    code = StringField()
+
+
+class ReceiptForm(FlaskForm):
+    """What the receipt asks for: the last group of the code, or more files."""
+
+    last_group = StringField()
+    attachments = MultipleFileField()
+
+
+class MailboxForm(FlaskForm):
+    """What is done in an open mailbox.
+
+    ``mailbox`` and ``seen`` are the page's own notes: whose it was, and which replies it showed.
+    ``code`` is asked for again where the server has forgotten it.
+    """
+
+    action = HiddenField()
+    mailbox = HiddenField()
+    seen = HiddenField()
+    code = StringField()
+    message = TextAreaField()
+    reply = HiddenField()
+    sure = BooleanField()
+    attachments = MultipleFileField()
+
+
+FormT = TypeVar("FormT", bound=FlaskForm)
+
+#: A code is digits alone: what begins like this is none, and its HMAC is never a code's mark.
+_NOTE = b"mailbox "
+_NOTE_DIGITS = 32
+
+
 class CodeStamp:
     """The server's mark on the codes it hands out, so that nobody brings a code of their own."""
 
@@ -37,6 +75,11 @@ class CodeStamp:
     def mark(self, code: Code) -> str:
         """Return the HMAC-SHA256 (hex) of a code."""
         return hmac.digest(self._key.reveal(), code.secret().reveal(), "sha256").hex()
+
+    def note(self, code: Code) -> str:
+        """Return by what a page of a mailbox says whose it is; no part of the mark."""
+        digest = hmac.digest(self._key.reveal(), _NOTE + code.secret().reveal(), "sha256")
+        return digest.hex()[:_NOTE_DIGITS]
 
     def check(self, digits: str, mark: str) -> Code:
         """Return the code, if the mark is ours.
@@ -53,8 +96,8 @@ class CodeStamp:
         return code
 
 
-def bind(fields: Sequence[tuple[str, bytes]]) -> tuple[AccountForm, tuple[str, ...]]:
-    """Return the form holding ``fields``, and the names of those that were repaired.
+def bind(fields: Sequence[tuple[str, bytes]], kind: type[FormT]) -> tuple[FormT, tuple[str, ...]]:
+    """Return the form of this ``kind`` holding ``fields``, and which of them were repaired.
 
     Text becomes valid Unicode (what is not becomes U+FFFD) with LF line ends.
     """
@@ -65,28 +108,53 @@ def bind(fields: Sequence[tuple[str, bytes]]) -> tuple[AccountForm, tuple[str, .
         if text.encode("utf-8") != data:
             repaired.append(name)
         values.add(name, text.replace("\r\n", "\n").replace("\r", "\n"))
-    return AccountForm(formdata=values), tuple(dict.fromkeys(repaired))
+    return kind(formdata=values), tuple(dict.fromkeys(repaired))
 
 
-def judge(form: AccountForm, stamp: CodeStamp, *, account_characters: int, visited: bool) -> Code:
-    """Judge what was typed, and return the code it came with.
+def check_visit(form: FlaskForm, *, visited: bool) -> None:
+    """Judge that a form is ours and each field there once.
 
     ``visited`` says whether the request brought a visit's cookie. The session cannot be asked
     here any more: making the form has begun a visit in it.
 
     Raises:
-        Refusal: the token, the code or a length is wrong, or a field is there twice.
+        Refusal: the token is wrong, or a field is there twice.
     """
     if not form.validate():
         raise Refusal(Reason.WRONG_TOKEN if visited else Reason.NO_COOKIE)
     if any(len(field.raw_data or ()) > 1 for field in form):
         raise Refusal(Reason.MALFORMED)  # one of the two would be lost unsaid
+
+
+def judge(form: AccountForm, stamp: CodeStamp, *, account_characters: int, visited: bool) -> Code:
+    """Judge what was typed, and return the code it came with.
+
+    Raises:
+        Refusal: the token, the code or a length is wrong, or a field is there twice.
+    """
+    check_visit(form, visited=visited)
     code = stamp.check(form.code.data or "", form.code_mac.data or "")
     if len(form.account.data or "") > account_characters:
         raise Refusal(Reason.ACCOUNT_TOO_LONG)
     if len(reach(form)) > ANSWERS_CHARACTERS:
         raise Refusal(Reason.REACH_TOO_LONG)
     return code
+
+
+def typed_code(text: str) -> Code:
+    """Return the code that a witness typed, however it was typed.
+
+    Raises:
+        Refusal: it is none; the sentence says what to look for.
+    """
+    try:
+        return Code.parse(text)
+    except CodeLengthWrong as error:
+        raise Refusal(Reason.CODE_LENGTH, error.digits) from error
+    except CodeMistyped as error:
+        raise Refusal(Reason.CODE_MISTYPED) from error
+    except CodeMalformed as error:
+        raise Refusal(Reason.CODE_LETTERS) from error
 
 
 def reach(form: AccountForm) -> str:

@@ -61,3 +61,11 @@ def choose(accepted: LanguageAccept, offered: Iterable[Language] = LANGUAGES) ->
 def in_digits(text: str, language: Language) -> str:
     """Return ``text`` with the digits 0-9 written in the language's own."""
     return text.translate({ord("0") + value: digit for value, digit in enumerate(language.digits)})
+
+
+def in_units(size: int) -> str:
+    """Return a number of bytes as people read it: ``3 KB``, ``2.4 MB``, ``1.1 GB``."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{-(-size // 1000)} KB"

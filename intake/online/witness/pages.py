@@ -1,8 +1,8 @@
-"""The pages that only tell: landing, receipt, keys, leaving."""
+"""The pages that only tell: landing, keys, leaving."""
 
 from __future__ import annotations
 
-from flask import Response, g, make_response, redirect, render_template, request, session, url_for
+from flask import Response, make_response, redirect, render_template, request, session, url_for
 from flask.views import MethodView
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -10,10 +10,6 @@ from intake.online.deployment import Deployment
 from intake.online.refusal import Refusal
 from intake.online.witness import languages
 from intake.online.witness.keys_now import KeysNow
-from intake.receipt.code import Code
-
-#: How long the receipt can be shown again, in seconds.
-RECEIPT_SECONDS = 600
 
 
 class ChooseLanguage(MethodView):
@@ -50,31 +46,6 @@ class FrontPage(MethodView):
         except Refusal as refusal:
             return refusal
         return None
-
-
-class ReceiptPage(MethodView):
-    """The receipt: the code, once, for whoever has just sent something."""
-
-    init_every_request = False
-
-    def __init__(self, deployment: Deployment) -> None:
-        """Take the time from ``deployment``."""
-        self._deployment = deployment
-
-    def get(self) -> str | tuple[str, int]:
-        """Show the code, or say that there is none to show."""
-        receipt = session.get("receipt")
-        if not receipt or receipt["until"] < self._deployment.clock():
-            return render_template("no_receipt.html"), 404
-        code = Code(receipt["code"])
-        return render_template(
-            "receipt.html",
-            code=code.reveal(),
-            groups=code.groups(),
-            own_groups=[languages.in_digits(group, g.language) for group in code.groups()],
-            characters=receipt["characters"],
-            files=receipt["files"],
-        )
 
 
 class KeysPage(MethodView):

@@ -1,8 +1,8 @@
 """The visit: everything the site knows of a browser, in one cookie that only the server can read.
 
 The cookie is sealed under a server key, always of one length, ``HttpOnly``, ``SameSite=Strict``,
-and gone when the browser closes. It carries the CSRF token and, for ten minutes after sending,
-what the receipt shows. Nothing of it is kept on the server.
+and gone when the browser closes. It carries the CSRF token and, for ten minutes, the code that a
+receipt shows or that a mailbox was opened with. Nothing of it is kept on the server.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from flask import Flask, Request, Response
 
 COOKIE = "visit"
+
+#: How long a visit carries a code, in seconds, from the moment it was last used.
+CODE_SECONDS = 600
 
 #: Every cookie's plaintext has this many bytes, so that its length tells nothing.
 _SIZE = 1024
@@ -67,7 +70,8 @@ class SealedVisits(SessionInterface):
         )
 
     def _seal(self, contents: dict[str, Any]) -> str:
-        plaintext = json.dumps(contents, separators=(",", ":")).encode("utf-8")
+        text = json.dumps(contents, separators=(",", ":"), ensure_ascii=False)
+        plaintext = text.encode("utf-8")
         if len(plaintext) > _SIZE:
             raise AssertionError("a visit outgrew its cookie")
         nonce = os.urandom(_NONCE_KEY_SIZE)

@@ -21,10 +21,12 @@ from intake.manifest.fingerprint import (
     root_fingerprint,
     signer_fingerprint,
 )
+from intake.manifest.model import Epoch
 from intake.manifest.payload import parse_root
 from intake.manifest.signing import SigningIdentity, serialise_signer
 from intake.offline.admin import cli as keys_cli
-from intake.offline.recipients_file import serialise_recipients
+from intake.offline.recipients_file import RecipientsFile, serialise_recipients
+from tests.support.manifests import admin as identity
 from tests.support.manifests import epoch, recipient
 from tests.support.vaults import PASSPHRASE, Program
 
@@ -41,6 +43,12 @@ def umask_stays() -> Iterator[None]:
     os.umask(mask)
     yield
     os.umask(mask)
+
+
+def recipients_file(epochs: tuple[Epoch, ...], vault: str | None = None) -> bytes:
+    """Return the file that brings these, and the key of the vault of that name."""
+    key = None if vault is None else identity(vault).public().key
+    return serialise_recipients(RecipientsFile(epochs, key))
 
 
 def admin(folder: Path, home: str = "home") -> Program:
@@ -60,7 +68,7 @@ def program(tmp_path: Path) -> Program:
 @pytest.fixture
 def recipients(tmp_path: Path) -> Path:
     path = tmp_path / "recipients.json"
-    path.write_bytes(serialise_recipients((THIS_EPOCH,)))
+    path.write_bytes(recipients_file((THIS_EPOCH,)))
     return path
 
 
@@ -97,6 +105,8 @@ def test_from_nothing_to_a_manifest_that_a_server_accepts(
         "epochs": [PERIOD.id],
         "admins": ["aye"],
         "threshold": 1,
+        "vaults": [],
+        "acks_required": 1,
         "root_fingerprint": root_fingerprint((home / "root.pub").read_bytes()),
         "waiting": None,
         "signed_by": [],
@@ -115,7 +125,7 @@ def test_a_routine_rotation_says_what_it_opens_and_who_is_missing(
     program.well("add-recipients", recipients)
     program.well("sign")
     coming = tmp_path / "next.json"
-    coming.write_bytes(serialise_recipients((NEXT_EPOCH,)))
+    coming.write_bytes(recipients_file((NEXT_EPOCH,)))
     program.well("add-recipients", coming)
     done = program("rotate")
     assert done.status == 0
@@ -154,9 +164,7 @@ def test_two_people_of_one_name_are_warned_of(
     program.well("add-recipients", recipients)
     other = tmp_path / "other.json"
     namesake = dataclasses.replace(recipient(8), name=recipient().name)
-    other.write_bytes(
-        serialise_recipients((dataclasses.replace(THIS_EPOCH, recipients=(namesake,)),))
-    )
+    other.write_bytes(recipients_file((dataclasses.replace(THIS_EPOCH, recipients=(namesake,)),)))
     done = program("add-recipients", other)
     assert done.status == 0
     assert "are called reviewers 0" in done.err
@@ -169,7 +177,7 @@ def test_the_servers_key_is_named(program: Program, recipients: Path, tmp_path: 
     assert words in program.well("add-server", key)
     program.well("add-recipients", recipients)
     assert f"the server's key: {words}" in program.well("sign")
-    assert "no signer" in program.fails("add-server", recipients)
+    assert "server.pub" in program.fails("add-server", recipients)
 
 
 def test_admins_are_listed_and_changed(program: Program, recipients: Path) -> None:
@@ -224,7 +232,7 @@ def test_recipients_that_come_too_late_are_warned_of(program: Program, tmp_path:
     path = tmp_path / "old.json"
     period = periods_from(dt.date(2020, 1, 1), 1, EpochLength.MONTH)[0]
     path.write_bytes(
-        serialise_recipients((epoch(id=period.id, begins=period.begins, ends=period.ends),))
+        recipients_file((epoch(id=period.id, begins=period.begins, ends=period.ends),))
     )
     assert "over already, and of no use: epoch 2020-01" in program("add-recipients", path).err
     done = program("rotate")
@@ -237,7 +245,7 @@ def test_days_between_epochs_are_warned_of(
     third = periods_from(TODAY, 3, EpochLength.MONTH)[2]
     path = tmp_path / "third.json"
     path.write_bytes(
-        serialise_recipients(
+        recipients_file(
             (epoch(id=third.id, begins=third.begins, ends=third.ends, recipients=(recipient(9),)),)
         )
     )
@@ -257,7 +265,7 @@ def test_an_epoch_that_is_revoked_is_said_to_be_closed_for_good(
 def test_an_epoch_is_ended_early(program: Program, tmp_path: Path) -> None:
     begun = epoch(begins=PERIOD.begins, ends=PERIOD.ends, id=PERIOD.id)
     path = tmp_path / "recipients.json"
-    path.write_bytes(serialise_recipients((begun,)))
+    path.write_bytes(recipients_file((begun,)))
     program.well("add-recipients", path)
     program.well("sign")
     if PERIOD.begins < TODAY:
@@ -327,6 +335,9 @@ def test_what_is_no_home_is_said(tmp_path: Path, recipients: Path) -> None:
         ("rotate", "--epoch-length", "year"),
         ("admins", "--threshold", "0"),
         ("ceremony",),
+        ("vaults", "--acks-required", "0"),
+        ("open-backup",),
+        ("open-backup", "/nonexistent", "x"),
     ],
 )
 def test_wrong_usage_is_status_2(

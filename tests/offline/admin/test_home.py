@@ -13,7 +13,7 @@ from intake.manifest.acceptance import NOTHING_SEEN, accept_chain
 from intake.manifest.chain import parse_chain
 from intake.manifest.model import Epoch, Manifest, Role
 from intake.manifest.payload import parse_root, serialise_manifest
-from intake.manifest.signing import SigningIdentity, parse_signer
+from intake.manifest.signing import SigningIdentity, parse_admin
 from intake.offline.admin.home import AdminHome
 from intake.offline.admin.next_version import LIFETIME, with_admins
 from intake.secret import Secret
@@ -262,7 +262,7 @@ def homes(tmp_path: Path) -> tuple[AdminHome, AdminHome]:
     here.create(
         organisation="Test",
         admins={"aye": PASSPHRASE},
-        others=(parse_signer(public.read_bytes()),),
+        others=(parse_admin(public.read_bytes()),),
         threshold=2,
         today=TODAY,
         work_factor=WORK_FACTOR,

@@ -12,7 +12,7 @@ from intake.manifest.calendar import EpochLength, periods_from
 from intake.manifest.fingerprint import recipients_fingerprint, signer_fingerprint
 from intake.manifest.model import Epoch, Manifest, Recipient, Role
 from intake.manifest.outlook import covered_until
-from intake.manifest.signing import serialise_signer
+from intake.manifest.signing import serialise_admin, serialise_signer
 from intake.offline.admin.changes import changes
 from intake.offline.admin.next_version import (
     LIFETIME,
@@ -23,7 +23,7 @@ from intake.offline.admin.next_version import (
     with_admins,
     with_recipients,
 )
-from intake.offline.recipients_file import serialise_recipients
+from intake.offline.recipients_file import RecipientsFile, serialise_recipients
 from tests.support.manifests import TODAY, admin, manifest, public, recipient, reviewer
 
 D = dt.date
@@ -205,13 +205,17 @@ def test_the_first_version_is_told_whole() -> None:
     told = changes(None, TWO_PEOPLE)
     assert told == (
         f"version 1 of Test, which expires on {TWO_PEOPLE.expires}",
-        f"new admin a: {signer_fingerprint(serialise_signer(admin('a').public()))}",
+        f"new admin a: {signer_fingerprint(serialise_admin(admin('a').admin()))}",
         "signatures needed: 1 of 1",
         "epochs are a month long",
         "new recipients of aye (reviewers), 4 epochs, 2026-11 to 2027-02: "
-        + recipients_fingerprint(serialise_recipients(brought("aye", TODAY, 4))),
+        + recipients_fingerprint(
+            serialise_recipients(RecipientsFile(brought("aye", TODAY, 4), None))
+        ),
         "new recipients of ba (reviewers), 2 epochs, 2026-11 to 2026-12: "
-        + recipients_fingerprint(serialise_recipients(brought("ba", TODAY, 2))),
+        + recipients_fingerprint(
+            serialise_recipients(RecipientsFile(brought("ba", TODAY, 2), None))
+        ),
     )
 
 
