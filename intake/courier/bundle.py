@@ -7,7 +7,7 @@
 The listing names every file with its size and SHA-256, a sequence number, and the epochs that are
 closed: nothing more will ever arrive for them, and what the server holds of them is all in this
 bundle. It also says what has come the other way: the last return taken of each vault, and which
-replies the server holds, so that the vaults know what is still on the way. It is signed with the
+replies were ever filed, so that the vaults know what is still on the way. It is signed with the
 server's key that the manifest names.
 """
 
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from intake import strict_json
+from intake.courier.file_systems import unreadable
 from intake.errors import BundleBroken, DocumentMalformed
 from intake.manifest import dsse
 from intake.manifest.model import EPOCH_ID, Signer, SigningKey
@@ -36,6 +37,12 @@ LISTING = "bundle.json"
 ROOT = "root.pub"
 MANIFEST = "manifest.json"
 SUBMISSIONS = "submissions"
+
+#: The epoch of a submission whose row was lost: only its ``account.json`` tells.
+UNKNOWN_EPOCH = "unknown"
+
+#: The largest number of a bundle or a return: every database holds it in a column of numbers.
+MOST = 2**31 - 1
 
 #: A listing of a million submissions; what is larger is not one.
 MAX_LISTING_SIZE = 512 * 1024 * 1024
@@ -69,12 +76,15 @@ class BundledSubmission:
 
 
 class ReplyState(enum.Enum):
-    """Where a reply is that the server holds."""
+    """Where a reply is that was filed once."""
 
     #: In a slot: the witness sees it.
     FILED = "filed"
     #: All eight slots are taken: it waits until the witness deletes one.
     WAITING = "waiting"
+    #: Filed once and here no more: deleted by the witness, or its time was over. After a
+    #: restoration also what was here before: no backup holds replies.
+    GONE = "gone"
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,7 @@ class Bundle:
     ``restored`` is the day on which the server was last restored from a backup, if ever: bundles
     are ordered by it, then by ``sequence`` (:attr:`order`). ``taken`` is the sequence of the last
     return taken of each vault, by the keyid (hex) of its Ed25519 key; ``replies`` are those that
-    the server holds, by their ids.
+    were ever filed, by their ids.
     """
 
     sequence: int
@@ -151,6 +161,8 @@ def read_bundle(folder: Path) -> SignedBundle:
         descriptor = open_regular(path)
         with os.fdopen(descriptor, "rb") as file:
             data = file.read(MAX_LISTING_SIZE + 1)
+    except PermissionError as error:
+        raise unreadable(path) from error
     except OSError as error:
         raise BundleBroken(
             f"{folder} holds no bundle ({LISTING} is missing); export to it first."
@@ -197,7 +209,7 @@ def parse_bundle(data: bytes) -> SignedBundle:
     if fields.take("format", str) != BUNDLE_FORMAT:
         raise DocumentMalformed(f"The bundle is not in the format {BUNDLE_FORMAT}.")
     bundle = Bundle(
-        sequence=fields.positive("sequence"),
+        sequence=number(fields, "sequence"),
         closed_epochs=fields.each("closed_epochs", _read_epoch),
         submissions=fields.each("submissions", _read_submission),
         restored=_read_day(fields.optional("restored", str)),
@@ -208,6 +220,18 @@ def parse_bundle(data: bytes) -> SignedBundle:
     if len({s.id for s in bundle.submissions}) != len(bundle.submissions):
         raise DocumentMalformed("The bundle names one submission twice.")
     return SignedBundle(bundle, envelope)
+
+
+def number(fields: Fields, name: str) -> int:
+    """Return the number of a bundle or a return.
+
+    Raises:
+        DocumentMalformed: nobody counts that far.
+    """
+    value = fields.positive(name)
+    if value > MOST:
+        raise DocumentMalformed(f"The field {name!r} holds a number that nobody counts to.")
+    return value
 
 
 def _mapping(pairs: Sequence[tuple[str, T]]) -> dict[str, T]:
@@ -240,7 +264,7 @@ def _read_day(text: str | None) -> dt.date | None:
 
 def _read_taken(element: object) -> tuple[str, int]:
     fields = Fields(element, "return taken")
-    taken = _matching(fields.take("vault", str), _SHA256), fields.positive("sequence")
+    taken = _matching(fields.take("vault", str), _SHA256), number(fields, "sequence")
     fields.end()
     return taken
 

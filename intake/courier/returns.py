@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from intake import strict_json
-from intake.courier.bundle import open_regular
+from intake.courier.bundle import number, open_regular
+from intake.courier.file_systems import unreadable
 from intake.errors import BundleBroken, DocumentMalformed
 from intake.manifest import dsse
 from intake.manifest.model import Signer
@@ -121,6 +122,8 @@ def return_folders(stick: Path) -> list[Path]:
             names = os.listdir(folder)  # noqa: PTH208  # the folder itself, not where a link leads
     except FileNotFoundError:
         return []
+    except PermissionError as error:
+        raise unreadable(path) from error
     except OSError as error:
         raise BundleBroken(
             f"{path} is a link, or no folder that can be read; let the reviewers write to another "
@@ -186,6 +189,8 @@ def read_return(folder: Path) -> SignedReturn:
             data = file.read(MAX_LISTING_SIZE + 1)
     except FileNotFoundError as error:
         raise nothing_at(folder) from error
+    except PermissionError as error:
+        raise unreadable(path) from error
     except OSError as error:
         raise BundleBroken(
             f"{path} is no plain file in a plain folder, or cannot be read; let the reviewer write "
@@ -213,7 +218,7 @@ def parse_return(data: bytes) -> SignedReturn:
         raise DocumentMalformed(f"The return is not in the format {RETURN_FORMAT}.")
     content = Return(
         root=_matching(fields.take("root", str), _SHA256),
-        sequence=fields.positive("sequence"),
+        sequence=number(fields, "sequence"),
         acknowledgements=fields.each("acknowledgements", _read_acknowledgement),
         replies=fields.each("replies", _read_reply),
     )

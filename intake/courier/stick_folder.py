@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from intake.courier.bundle import LISTING, MANIFEST, ROOT, SUBMISSIONS, open_regular
+from intake.courier.file_systems import NOBODYS, make_folders, share_file, share_folder, unreadable
 from intake.courier.returns import FOLDER_NAME, REPLIES, RETURN, RETURNS, folder_name
 from intake.errors import BundleBroken
 from intake.manifest.model import Signer
@@ -38,17 +39,14 @@ class _Kind:
         """Return whether a folder with these names is somebody else's."""
         if any(self.marks.fullmatch(name) for name in names):
             return False
-        return any(
-            not self.ours.fullmatch(name) and not _DRAFT.fullmatch(name) for name in names - _THEIRS
-        )
+        fine = (self.ours, _DRAFT, NOBODYS)
+        return not all(any(kind.fullmatch(name) for kind in fine) for name in names)
 
 
 #: What either direction writes.
 _STICK = _Kind(_any_of(LISTING, RETURNS), _any_of(ROOT, MANIFEST, SUBMISSIONS))
 _RETURNS = _Kind(FOLDER_NAME, FOLDER_NAME)
 _ONE_RETURN = _Kind(_any_of(RETURN), _any_of(REPLIES))
-#: What file systems put there themselves.
-_THEIRS = frozenset({"lost+found", "System Volume Information"})
 _FILES = _any_of(LISTING, ROOT, MANIFEST, RETURN).pattern
 _DRAFT = re.compile(rf"\.(?:{_FILES}|[0-9a-f]{{32}}\.age)\.[0-9a-f]{{12}}\.draft")
 
@@ -67,11 +65,11 @@ class StickFolder:
         """Open the folder at ``path``, made if it is not there.
 
         Raises:
-            BundleBroken: it is a link or no folder, or holds files that are no courier's.
+            BundleBroken: it cannot be made, is a link or no folder, or holds files that are no
+                courier's.
             OSError: the stick cannot be written.
         """
-        with contextlib.suppress(FileExistsError):
-            path.mkdir(parents=True)
+        make_folders(path)
         with cls._open(path, None, path) as folder:
             folder.refuse_foreign(_STICK)
             yield folder
@@ -81,12 +79,13 @@ class StickFolder:
         """Open a folder in it, made if it is not there.
 
         Raises:
-            BundleBroken: it is a link or no folder.
+            BundleBroken: it is a link or no folder, or another user's.
             OSError: the stick cannot be written.
         """
         with contextlib.suppress(FileExistsError):
             os.mkdir(name, dir_fd=self._descriptor)
         with self._open(Path(name), self._descriptor, self.path / name) as folder:
+            folder.share()
             yield folder
 
     @contextlib.contextmanager
@@ -112,6 +111,8 @@ class StickFolder:
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             descriptor = os.open(path, flags, dir_fd=parent)
+        except PermissionError as error:
+            raise unreadable(shown) from error
         except NotADirectoryError as error:
             raise BundleBroken(
                 f"{shown} is a link or no folder; name an empty folder on the stick."
@@ -148,6 +149,7 @@ class StickFolder:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
+                share_file(file.fileno())
                 os.fsync(file.fileno())
             os.rename(draft, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
         except BaseException:
@@ -182,6 +184,14 @@ class StickFolder:
         for name in self.names():
             if _DRAFT.fullmatch(name):
                 self.remove(name)
+
+    def share(self) -> None:
+        """Let everybody look into it: it is one of ours.
+
+        Raises:
+            OSError: the stick cannot be written.
+        """
+        share_folder(self._descriptor)
 
     def sync(self) -> None:
         """Make the names in it durable.

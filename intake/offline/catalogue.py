@@ -20,6 +20,7 @@ from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.open import open_bytes
 from intake.age.sealing.hybrid import HybridRecipient
 from intake.age.sealing.seal import seal_bytes
+from intake.courier.bundle import UNKNOWN_EPOCH
 from intake.durable import write_file
 from intake.envelope.account import Kind
 from intake.errors import AgeError, NotForUs, VaultUnusable
@@ -51,6 +52,7 @@ _WRONG = (Status.DAMAGED, Status.MISSING)
 class Entry:
     """One submission.
 
+    ``epoch`` is ``UNKNOWN_EPOCH`` of what came damaged, and of which the server does not know it.
     ``day`` is the day it was received, ``received_sha256`` the hash (hex) of the sealed file as
     the bundle brought it and ``payload_sha256`` that of what follows its header, which stands in
     the vault as it came; ``bundle`` is the order of the first bundle that listed it. They are
@@ -104,7 +106,8 @@ class Catalogue:
     def is_whole(self, epoch: str) -> bool:
         """Return whether nothing is known to be wrong with what is here of an epoch."""
         return epoch not in self.unopened and not any(
-            entry.epoch == epoch and entry.status in _WRONG for entry in self.entries.values()
+            entry.epoch in {epoch, UNKNOWN_EPOCH} and entry.status in _WRONG
+            for entry in self.entries.values()
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from intake import command_line
-from intake.command_line import counted, json_option, print_json, progress_bar
+from intake.command_line import counted, json_option, print_json, progress_bar, yes_option
 from intake.courier.bundle import Bundle, read_bundle
 from intake.errors import DocumentMalformed, ManifestRefused, VaultUnusable
 from intake.manifest.fingerprint import root_fingerprint
@@ -99,15 +99,29 @@ def _say_root(words: str) -> None:
 
 
 @review.command("import")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, readable=False))
+@click.option(
+    "--believe",
+    is_flag=True,
+    help="Take what this bundle says for true, although the vault has seen a newer one.",
+)
+@yes_option
 @click.pass_obj
-def import_(options: Options, folder: Path) -> None:
-    """Take what is new in the bundle at DIR into the vault. Safe to repeat."""
+def import_(options: Options, folder: Path, believe: bool, yes: bool) -> None:
+    """Take what is new in the bundle at DIR into the vault. Safe to repeat.
+
+    What a bundle says of epochs, of replies and of what the server holds is believed only if it is
+    not older than the newest one that came. --believe is for the day when that one was false,
+    because somebody had taken the server over or its clock was wrong: from then on, what counts as
+    newest is this bundle. It must be signed all the same.
+    """
     bundle = read_bundle(folder).bundle
     vault = options.unlock()
+    if believe:
+        _ask_whether_to_believe(folder, yes=yes)
     total = sum(submission.size for submission in bundle.submissions)
     with progress_bar(total, "Importing") as advance:
-        report = import_bundle(vault, folder, advance, command_line.today())
+        report = import_bundle(vault, folder, advance, command_line.today(), believe=believe)
     for warning in report.warnings:
         click.echo(f"Warning: {warning}", err=True)
     known = counted(len(report.known), "was", "were")
@@ -123,6 +137,18 @@ def import_(options: Options, folder: Path) -> None:
     if report.pinned is not None:
         _say_root(report.pinned)
     _say_refused(report)
+
+
+def _ask_whether_to_believe(folder: Path, *, yes: bool) -> None:
+    click.echo(
+        f"The vault takes what the bundle at {folder} says of epochs, of replies and of what the "
+        "server holds for true, and counts it as the newest from now on, although it may have seen "
+        "a newer one. Replies that were on the server may then count as lost. Do this only if the "
+        "newer one was false, and if whoever runs the server says that they have just made this "
+        "one."
+    )
+    if not yes:
+        click.confirm("Believe it?", abort=True, err=True)
 
 
 def _say_foreign(bundle: Bundle, report: ImportReport) -> None:

@@ -76,12 +76,17 @@ def replies_(options: Options, as_json: bool) -> None:
     \b
     queued    goes with every return until a bundle says that it arrived
     filed     is in the mailbox; whether it was read nobody can know
-    waiting   is on the server until the witness deletes one of eight others
+    waiting   is on the server, and goes with every return: eight others were in the mailbox
     gone      was on the server: the witness deleted it, or its time was over
     refused   is not sent: the witness has taken back what it answers
-    lost      was on the server when that was restored from a backup; 'reply ID --again'
+    lost      was or may have been on the server, which was restored from a backup
+              since; it goes again only with 'reply ID --again'
+
+    After that stands with which returns it went. What goes again and again may have found no room:
+    a mailbox shows eight replies, and eight more wait.
     """
-    kept = vault_replies.load(options.unlock())
+    vault = options.unlock()
+    kept = vault_replies.load(vault)
     for name in kept.damaged:
         click.echo(
             f"Warning: the file replies/{name} in the vault is damaged; remove it.", err=True
@@ -92,18 +97,22 @@ def replies_(options: Options, as_json: bool) -> None:
         return
     if not found:
         click.echo("There are no replies; 'reply ID --text-file FILE' queues one.")
-    say_replies(found)
+    say_replies(found, vault.catalogue().sequence)
     if any(one.state is State.LOST for one in found):
-        click.echo("What was lost goes again with 'reply ID --again'.")
+        click.echo(
+            "What was lost goes again with 'reply ID --again'. The witness may have read and "
+            "deleted it already."
+        )
 
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, readable=False))
 @click.pass_obj
 def courier(options: Options, folder: Path) -> None:
     """Write replies and acknowledgements to the stick at DIR, for 'intake import DIR'.
 
-    What is acknowledged the server may delete, so each account is read here to its end before.
+    What is acknowledged the server may delete, so each account is read here to its end before,
+    every time.
     A stick that is lost is made good by the next: each return says all that is not known to have
     arrived. DIR may be the folder that the bundle came in, and may hold what other reviewers send.
     """

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from intake.age.opening.hybrid import HybridIdentity
+from intake.courier.bundle import UNKNOWN_EPOCH
 from intake.errors import NotInVault, VaultUnusable
 from intake.manifest.model import Role
 from intake.offline import trust
@@ -153,7 +154,8 @@ def _check_closed(vault: Vault, epoch: str, today: dt.date) -> None:
 def _of_epoch(vault: Vault, epoch: str) -> dict[str, Entry]:
     """Return whatever is, was or may be of an epoch: files without an entry may."""
     entries = vault.catalogue().entries
-    return {name: entry for name, entry in entries.items() if entry.epoch in {epoch, ""}}
+    of_it = {epoch, "", UNKNOWN_EPOCH}
+    return {name: entry for name, entry in entries.items() if entry.epoch in of_it}
 
 
 def _with_answers(vault: Vault, epoch: str) -> Iterator[str]:

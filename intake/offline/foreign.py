@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from intake.courier.bundle import BundledSubmission
+from intake.courier.bundle import UNKNOWN_EPOCH, BundledSubmission
 from intake.errors import NotForUs
 from intake.manifest.model import Role
 from intake.offline.key_ring import KeyRing
@@ -20,6 +20,8 @@ class Judge:
 
     def is_foreign(self, submission: BundledSubmission, *roles: Role) -> bool:
         """Return whether the manifest shows that no key of the vault's was ever to open it."""
+        if submission.epoch == UNKNOWN_EPOCH:
+            return False
         named = [
             self._belief.recipients(submission.epoch, submission.manifest_version, role)
             for role in roles
@@ -31,6 +33,13 @@ class Judge:
     def refusal(self, submission: BundledSubmission) -> NotForUs:
         """Return why an account that does not open is not taken."""
         name, epoch = submission.id, submission.epoch
+        if epoch == UNKNOWN_EPOCH:
+            return NotForUs(
+                f"The submission {name} opens with no key of this vault, and the server, which was "
+                "restored from a backup, does not know its epoch any more. Keep the stick and ask "
+                "the other reviewers, or a quorum ('intake-review unlock'); as long as the server "
+                "has it, no epoch counts as being here as a whole, and no key is destroyed."
+            )
         if epoch in self._keys.destroyed:
             return NotForUs(
                 f"The submission {name} does not open any more: the key of its epoch {epoch} was "

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from intake.courier.bundle import Bundle, BundledSubmission, read_bundle
+from intake.courier.bundle import UNKNOWN_EPOCH, Bundle, BundledSubmission, read_bundle
 from intake.durable import sync_folder
 from intake.envelope.account import Kind
 from intake.errors import BundleBroken, IntakeError, NotForUs
@@ -22,6 +22,7 @@ from intake.offline import replies, trust
 from intake.offline.bundled_state import (
     believing,
     first_listed,
+    is_of_a_day_to_come,
     is_older,
     last_taken,
     was_restored,
@@ -62,13 +63,19 @@ class ImportReport:
 
 
 def import_bundle(
-    vault: Vault, folder: Path, progress: Callable[[int], object], today: dt.date
+    vault: Vault,
+    folder: Path,
+    progress: Callable[[int], object],
+    today: dt.date,
+    *,
+    believe: bool = False,
 ) -> ImportReport:
     """Take every submission of the bundle at ``folder`` that is not here yet.
 
     What is refused is named in the report and leaves nothing behind; the rest is taken. Safe to
     repeat. ``progress`` is told of every block's length in bytes. ``today`` is what this machine's
-    clock shows: an epoch that is not over is not taken for closed.
+    clock shows: an epoch that is not over is not taken for closed. ``believe`` is a person's word
+    that this bundle is the server's newest, although a newer one was believed before.
 
     Raises:
         BundleBroken: the folder holds no bundle, one that is not this deployment's server's
@@ -82,15 +89,17 @@ def import_bundle(
         judgement = trust.judge(known, folder, listing)
         vault.remove_partial()
         intake = _Import(vault, folder, judgement.belief, listing.bundle, progress)
-        older = judgement.signed and intake.is_older()
+        older = judgement.signed and not believe and intake.is_older()
+        to_come = judgement.signed and not believe and intake.is_of_a_day_to_come(today)
+        believed = judgement.signed and not older and not to_come
         for submission in listing.bundle.submissions:
             intake.take(submission)
         sync_folder(vault.submissions_folder)
         trust.save(vault.folder, judgement.belief)
         closed: tuple[str, ...] = ()
         if judgement.signed:
-            closed = intake.close_epochs(() if older else listing.bundle.closed_epochs, today)
-        if judgement.signed and not older:
+            closed = intake.close_epochs(listing.bundle.closed_epochs if believed else (), today)
+        if believed:
             intake.believe_state()
         intake.heed_withdrawals()
         intake.save()
@@ -115,7 +124,10 @@ def _of_an_older_bundle(report: ImportReport) -> ImportReport:
     """
     older = "This bundle is older than the newest that this vault has taken"
     if not report.imported and not report.refused:
-        raise BundleBroken(f"{older}, and brings nothing new; import the newest stick.")
+        raise BundleBroken(
+            f"{older}, and brings nothing new; import the newest stick. If this is the newest: "
+            "'intake-review import --help' says what --believe does."
+        )
     warning = f"{older}: what it says of epochs, replies and the server is not believed."
     return dataclasses.replace(report, warnings=(*report.warnings, warning))
 
@@ -153,11 +165,23 @@ class _Import:
         """Return whether the bundle is older than the newest that was believed."""
         return is_older(self._bundle, self._catalogue)
 
+    def is_of_a_day_to_come(self, today: dt.date) -> bool:
+        """Return whether the server calls itself restored on a day to come; warn where it does."""
+        to_come = is_of_a_day_to_come(self._bundle, self._catalogue, today)
+        if to_come:
+            self.warnings.append(
+                f"The bundle says that the server was restored on {self._bundle.restored}, and "
+                f"this machine's clock shows {today}: what it says of epochs, replies and the "
+                "server is not believed. Set this clock and the server's right; if both are, "
+                "'intake-review import --help' says what --believe does."
+            )
+        return to_come
+
     def take(self, submission: BundledSubmission) -> None:
         """Take one submission, or note why not."""
         entry = self._entries.get(submission.id)
         if entry is not None and self._receiver.is_here(entry, submission):
-            if submission.epoch in self._vault.keys.custodians:
+            if submission.epoch in {*self._vault.keys.custodians, UNKNOWN_EPOCH}:
                 keep_answers(self._vault, submission.id)
             self._entries[submission.id] = first_listed(entry, self._bundle.order)
             self.known.append(submission.id)
@@ -183,19 +207,25 @@ class _Import:
             self.foreign.append(submission.id)
             return
         self.refused.append((submission.id, error))
-        if not isinstance(error, NotForUs):
+        if submission.epoch == UNKNOWN_EPOCH:
+            # It may be of any.
+            self._incomplete.update(self._vault.keys.epochs, self._vault.keys.custodians)
+        elif not isinstance(error, NotForUs):
             self._incomplete.add(submission.epoch)
         elif not never_ours:
             reviews = submission.epoch in self._vault.keys.epochs
             (self._incomplete if reviews else self._unopened).add(submission.epoch)
 
     def _warn_of_damage(self, submission: BundledSubmission) -> None:
-        damaged = self._entries[submission.id].status is Status.DAMAGED
-        if damaged and submission.epoch not in self._vault.keys.destroyed:
+        entry = self._entries[submission.id]
+        if entry.status is Status.DAMAGED and entry.epoch not in self._vault.keys.destroyed:
+            at_stake = f"the key of its epoch {entry.epoch} is not destroyed"
+            if entry.epoch == UNKNOWN_EPOCH:
+                at_stake = "no key is destroyed, because it may be of any epoch"
             self.warnings.append(
                 f"The account {submission.id} came damaged and is kept as it came. Import another "
-                "stick that holds it whole, an earlier one or another reviewer's; until then the "
-                f"key of its epoch {submission.epoch} is not destroyed."
+                "stick that holds it whole, an earlier one or another reviewer's; until then "
+                f"{at_stake}."
             )
 
     def close_epochs(self, named: tuple[str, ...], today: dt.date) -> tuple[str, ...]:
@@ -232,20 +262,19 @@ class _Import:
         The replies first: by what the catalogue says, a killed import knows that it must do them
         again.
         """
-        taken = last_taken(self._bundle, self._vault.signer())
-        lost = replies.follow(
-            self._vault,
-            self._bundle.replies,
-            taken=taken,
-            restored=was_restored(self._bundle, self._catalogue),
-        )
+        taken = last_taken(self._bundle, self._catalogue, self._vault.signer())
+        if taken.warning is not None:
+            self.warnings.append(taken.warning)
+        restored = was_restored(self._bundle, self._catalogue)
+        lost = replies.follow(self._vault, self._bundle.replies, restored=restored)
         self.warnings += [
-            f"The server was restored from a backup, and the reply {reply.id} was lost with it; "
+            f"The server was restored from a backup, and the reply {reply.id} was lost with it, "
+            "unless the witness has read and deleted it; "
             f"'intake-review reply {reply.id} --again' sends it again."
             for reply in lost
         ]
         changed = dataclasses.replace(self._catalogue, entries=self._entries)
-        self._catalogue = believing(changed, self._bundle, taken)
+        self._catalogue = believing(changed, self._bundle, taken.sequence)
         self._entries = dict(self._catalogue.entries)
 
     def heed_withdrawals(self) -> None:

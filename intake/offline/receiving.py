@@ -19,7 +19,7 @@ from typing import BinaryIO
 from intake.age.header import parse_header
 from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.rewrap import replace_header
-from intake.courier.bundle import BundledSubmission
+from intake.courier.bundle import UNKNOWN_EPOCH, BundledSubmission
 from intake.envelope.digest import BackgroundSha256
 from intake.errors import AgeError, NotForUs
 from intake.manifest.model import Role
@@ -97,7 +97,7 @@ class Receiver:
         found = self._vault.describe(submission.id)
         return dataclasses.replace(
             found,
-            epoch=submission.epoch,
+            epoch=_epoch(submission, known, found),
             day=submission.day,
             status=self._status(found, entry),
             received_sha256=submission.sha256,
@@ -225,6 +225,15 @@ class Receiver:
             return header
         except AgeError as error:
             raise stick.damaged(submission) from error
+
+
+def _epoch(submission: BundledSubmission, known: Entry, found: Entry) -> str:
+    """Return an account's epoch: where the server does not know it, what the account says."""
+    if submission.epoch != UNKNOWN_EPOCH:
+        return submission.epoch
+    if known.epoch not in {"", UNKNOWN_EPOCH}:
+        return known.epoch
+    return found.epoch or UNKNOWN_EPOCH
 
 
 def _quorums_header(vault: Vault, source: BinaryIO) -> bytes | None:

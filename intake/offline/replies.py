@@ -3,8 +3,8 @@
     replies/ID.age      one reply: JSON, sealed to the vault's own recipient
 
 The sealed slot that travels is made anew for each return: only the words are kept, and where they
-have got to. A reply is carried until a bundle of the server's says that it is there; then it is
-not carried again, whatever becomes of it, because the witness may have deleted it.
+have got to. A reply is carried until a bundle of the server's says that it is in the mailbox; then
+it is not carried again, whatever becomes of it, because the witness may have deleted it.
 """
 
 from __future__ import annotations
@@ -40,14 +40,19 @@ class State(enum.Enum):
     QUEUED = "queued"
     #: The witness sees it.
     FILED = "filed"
-    #: It is on the server, and all slots of its mailbox are taken.
+    #: It is on the server, and all slots of its mailbox were taken. It goes with every return.
     WAITING = "waiting"
     #: It was on the server and is no more: the witness deleted it, or its time was over.
     GONE = "gone"
     #: The witness has taken back what it answers; it is not sent.
     REFUSED = "refused"
-    #: It was on the server, and the server was restored from a backup: no backup holds replies.
+    #: It was, or may have been, on the server, which was restored from a backup: no backup holds
+    #: replies. It does not go again by itself, since the witness may have read and deleted it.
     LOST = "lost"
+
+
+#: What goes with each return: a server that had it waiting may have found room for it since.
+GOING = (State.QUEUED, State.WAITING)
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,15 @@ class Kept:
 
     replies: Mapping[str, Reply]
     damaged: tuple[str, ...]
+
+
+#: What a bundle says of a reply that the server holds.
+_HELD: Mapping[ReplyState | None, State] = {
+    ReplyState.FILED: State.FILED,
+    ReplyState.WAITING: State.WAITING,
+}
+#: What else it says changes these only.
+_ON_ITS_WAY = (State.QUEUED, State.FILED, State.WAITING)
 
 
 def path(vault: Vault, reply_id: str) -> Path:
@@ -149,18 +163,15 @@ def remove(vault: Vault, reply: Reply) -> None:
     sync_folder(vault.replies_folder)
 
 
-def follow(
-    vault: Vault, held: Mapping[str, ReplyState], *, taken: int, restored: bool
-) -> tuple[Reply, ...]:
+def follow(vault: Vault, held: Mapping[str, ReplyState], *, restored: bool) -> tuple[Reply, ...]:
     """Note what a bundle that is believed says of each reply; return those that were lost.
 
-    ``held`` are those that the server holds, ``taken`` is the last return of ours that it took, and
-    ``restored`` whether it was restored from a backup since the bundle before. Safe to repeat. Only
-    within the vault's lock.
+    ``held`` are those that the server holds or once filed, ``restored`` says whether it was
+    restored from a backup since the bundle before. Safe to repeat. Only within the vault's lock.
     """
     lost = []
     for reply in load(vault).replies.values():
-        state = _next(reply, held.get(reply.id), taken, restored=restored)
+        state = _next(reply, held.get(reply.id), restored=restored)
         if state is not reply.state:
             save(vault, dataclasses.replace(reply, state=state))
             if state is State.LOST:
@@ -175,15 +186,16 @@ def refuse(vault: Vault, withdrawn: Collection[str]) -> None:
             save(vault, dataclasses.replace(reply, state=State.REFUSED))
 
 
-def _next(reply: Reply, held: ReplyState | None, taken: int, *, restored: bool) -> State:
-    if held is not None:
-        return State.FILED if held is ReplyState.FILED else State.WAITING
-    if reply.state in {State.FILED, State.WAITING}:
-        return State.LOST if restored else State.GONE
-    if restored and reply.state is State.QUEUED and 0 < (reply.carried or 0) <= taken:
-        # It may have been filed before the backup, which then keeps its id from being filed again.
+def _next(reply: Reply, held: ReplyState | None, *, restored: bool) -> State:
+    if held in _HELD:
+        return _HELD[held]
+    if reply.state not in _ON_ITS_WAY:
+        return reply.state
+    was_there = reply.state is not State.QUEUED or held is ReplyState.GONE
+    if restored and (was_there or reply.carried is not None):
+        # It may have been filed, and deleted by the witness, since the backup or before it.
         return State.LOST
-    return reply.state
+    return State.GONE if was_there else reply.state
 
 
 def _read(vault: Vault, reply_id: str) -> Reply:

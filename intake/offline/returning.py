@@ -1,7 +1,8 @@
 """What goes back to the server: the replies that have not arrived, and what is safe here.
 
-The rule: a submission is acknowledged only once its file was read here to its end and is the one
-that the server has. The server deletes what is acknowledged, and ours may be the last.
+The rule: a submission is acknowledged, each time anew, only once its file was read here to its end
+and is the one that the server has. The server deletes what is acknowledged, and ours may be the
+last.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from intake.age.header import parse_header
 from intake.age.sealing.hybrid import HybridRecipient
@@ -32,8 +34,8 @@ from intake.manifest.signing import SigningIdentity
 from intake.offline import replies, trust
 from intake.offline.catalogue import Catalogue, Entry, Status
 from intake.offline.mailboxes import withdrawals
-from intake.offline.replies import Reply, State
-from intake.offline.sealed_files import opens, sha256_of
+from intake.offline.replies import GOING, Reply
+from intake.offline.sealed_files import opens
 from intake.offline.trust import Belief
 from intake.offline.vault import Vault
 from intake.receipt.mailbox import MailboxAddresses
@@ -52,8 +54,8 @@ class Returned:
 
 def total_size(vault: Vault) -> int:
     """Return how many bytes :func:`write_return` reads in the vault."""
-    new = (entry for entry in vault.catalogue().entries.values() if _is_new(entry))
-    paths = [vault.path(entry.id) for entry in new]
+    due = (entry for entry in vault.catalogue().entries.values() if _is_due(entry))
+    paths = [vault.path(entry.id) for entry in due]
     return sum(path.stat().st_size for path in paths if path.exists())
 
 
@@ -77,15 +79,20 @@ def write_return(vault: Vault, folder: Path, progress: Callable[[int], object]) 
         signer = _signer(vault, belief, known)
         looked = _look(vault, known, progress)
         # Whoever was killed while importing a notice had not come to this.
-        replies.refuse(vault, withdrawals(known.entries))
+        withdrawn = withdrawals(known.entries)
+        replies.refuse(vault, withdrawn)
         kept = replies.load(vault)
-        queued = [reply for reply in kept.replies.values() if reply.state is State.QUEUED]
+        going = [
+            reply
+            for reply in kept.replies.values()
+            if reply.state in GOING and reply.submission not in withdrawn
+        ]
         # Counted before the stick is written: no two returns ever have one number.
         known = dataclasses.replace(known, entries=looked.entries, sequence=known.sequence + 1)
         vault.save_catalogue(known)
         begun = Return(_root_of(belief), known.sequence, looked.acknowledgements, ())
-        content = _write(folder, signer, begun, queued)
-        _note_carried(vault, known, content, queued)
+        content = _write(folder, signer, begun, going)
+        _note_carried(vault, known, content, going)
     damaged = [
         f"{name} in the vault's folder of replies is damaged and was not sent; remove it, and "
         "write the reply again."
@@ -104,6 +111,17 @@ def _signer(vault: Vault, belief: Belief, known: Catalogue) -> SigningIdentity:
     named = belief.manifest is not None and any(
         named.key == signer.public().key for named in belief.manifest.vaults
     )
+    if not named and vault.keys.custodians and not vault.keys.epochs:
+        raise VaultUnusable(
+            "This vault is a custodian's and no reviewer's: it opens no account, so it has nothing "
+            "to acknowledge or to reply to, and nothing was written. A reviewer's vault can: make "
+            "reviewers' keys for the coming epochs with 'intake-review keys new'."
+        )
+    if not named and belief.manifest is None:
+        raise VaultUnusable(
+            "This vault has seen no manifest yet, so it does not know whether the server would "
+            "believe it, and nothing was written; import a stick first: 'intake-review import DIR'."
+        )
     if not named:
         raise VaultUnusable(
             "The manifest that this vault knows does not name the vault's key, so the server would "
@@ -126,6 +144,9 @@ def _root_of(belief: Belief) -> str:
 
 # --- what is acknowledged --------------------------------------------------------------------
 
+#: What opened here when it came. What came damaged, or never opened, is not acknowledged.
+_OPENED = (Status.UNREAD, Status.READ)
+
 
 @dataclass(frozen=True)
 class _Looked:
@@ -136,55 +157,76 @@ class _Looked:
     warnings: tuple[str, ...]
 
 
-def _is_new(entry: Entry) -> bool:
-    return entry.at_server and entry.acknowledged is None
+def _is_due(entry: Entry) -> bool:
+    """Return whether the server waits for an account's acknowledgement, and it may be whole."""
+    return entry.at_server and entry.status in _OPENED
 
 
 def _look(vault: Vault, known: Catalogue, progress: Callable[[int], object]) -> _Looked:
     """See which submissions are safe here. One that is damaged is noted, to be mended."""
+    identities = (*vault.keys.own(), *vault.lent_to(Role.REVIEWERS))
     entries = dict(known.entries)
     acknowledgements = []
     warnings = []
     for name, entry in sorted(known.entries.items()):
-        if not entry.at_server or entry.received_sha256 is None:
+        sha256 = entry.received_sha256
+        if sha256 is None or not _is_due(entry):
             continue
-        if not _can_be_opened(vault, entry):
+        path = vault.path(name)
+        if not path.exists():
+            warnings.append(_not_acknowledged(entry, "is missing from"))
             continue
-        if _is_new(entry) and not _is_whole(vault.path(name), entry.payload_sha256, progress):
+        ours = opens(path, identities)
+        if not _is_as_it_came(path, entry, progress, ours=ours):
             entries[name] = dataclasses.replace(entry, status=Status.DAMAGED)
-            warnings.append(
-                f"The account {name} is damaged in this vault and was not acknowledged; import "
-                "the newest stick again."
-            )
-            continue
-        acknowledgements.append(Acknowledgement(name, entry.received_sha256))
+            warnings.append(_not_acknowledged(entry, "is damaged in"))
+        elif ours or entry.acknowledged is not None:
+            # A quorum's was opened by the quorum when it was first acknowledged.
+            acknowledgements.append(Acknowledgement(name, sha256))
     return _Looked(entries, tuple(acknowledgements), tuple(warnings))
 
 
-def _can_be_opened(vault: Vault, entry: Entry) -> bool:
-    """Return whether an account is here and opens; or was acknowledged, and is what came."""
-    path = vault.path(entry.id)
-    if entry.status is Status.DAMAGED or not path.exists():
-        return False
-    if opens(path, (*vault.keys.own(), *vault.lent_to(Role.REVIEWERS))):
-        return True
-    # A quorum's: it was opened by the quorum when it was first acknowledged.
-    return entry.acknowledged is not None and sha256_of(path) == entry.received_sha256
+def _not_acknowledged(entry: Entry, what: str) -> str:
+    sentence = (
+        f"The account {entry.id} {what} this vault and was not acknowledged; import the newest "
+        "stick again."
+    )
+    if entry.acknowledged is None:
+        return sentence
+    return (
+        f"{sentence} An earlier return acknowledged it (number {entry.acknowledged}): do that "
+        "before such a stick reaches the server, which may delete the last copy."
+    )
+
+
+def _is_as_it_came(
+    path: Path, entry: Entry, progress: Callable[[int], object], *, ours: bool
+) -> bool:
+    """Return whether a file is whole: under a header of ours, or as a quorum's came."""
+    if ours:
+        return _is_whole(path, entry.payload_sha256, progress)
+    with path.open("rb") as file:
+        return _rest(file, progress) == entry.received_sha256
 
 
 def _is_whole(path: Path, payload_sha256: str | None, progress: Callable[[int], object]) -> bool:
     """Return whether the payload in the vault is, to its last byte, the one that came."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
         try:
             parse_header(file)
         except AgeError:
             return False
         progress(file.tell())
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            progress(len(block))
-    return digest.hexdigest() == payload_sha256
+        return _rest(file, progress) == payload_sha256
+
+
+def _rest(file: BinaryIO, progress: Callable[[int], object]) -> str:
+    """Return the hash (hex) of what is left of a file."""
+    digest = hashlib.sha256()
+    while block := file.read(_BLOCK):
+        digest.update(block)
+        progress(len(block))
+    return digest.hexdigest()
 
 
 # --- what is written -------------------------------------------------------------------------
@@ -213,6 +255,11 @@ def _write(folder: Path, signer: SigningIdentity, begun: Return, queued: Sequenc
             # Only now: the return before named them.
             _remove_stale(slots, {f"{reply.id}.age" for reply in queued})
             slots.sync()
+    except PermissionError as error:
+        raise BundleBroken(
+            f"The stick at {folder} may not be read and written by this user. Nothing is lost: "
+            "mount it so that it may, or take another one, and run this again."
+        ) from error
     except OSError as error:
         raise BundleBroken(
             f"The stick at {folder} cannot be written ({error.strerror}). Nothing is lost: free "

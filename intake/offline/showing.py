@@ -14,7 +14,7 @@ from intake.envelope.account import Kind
 from intake.offline.account_document import AccountDocument
 from intake.offline.catalogue import Catalogue, Entry
 from intake.offline.mailboxes import Withdrawal, on_the_way, same_mailbox, withdrawals
-from intake.offline.replies import Reply
+from intake.offline.replies import GOING, Reply
 from intake.offline.safe_names import printable
 
 #: Hex digits of a mailbox's name, or of an id beside others, that a line shows.
@@ -68,7 +68,7 @@ def _remarks(way: str | None, withdrawal: Withdrawal | None) -> str:
 def say_withdrawal(kind: Kind | None, withdrawal: Withdrawal | None) -> None:
     """Say first of a submission that the witness has taken it back, or that it says so."""
     if withdrawal is not None:
-        click.echo(f"{withdrawal.sentence()} Treat it as your rules say.")
+        click.echo(f"{withdrawal.sentence()} The witness asks that it be destroyed.")
     if kind is Kind.WITHDRAWAL:
         click.echo(
             "This is a notice: the witness has taken back all that came from this mailbox before "
@@ -109,13 +109,21 @@ def say_mailbox(known: Catalogue, found: str, replies: Iterable[Reply]) -> None:
             click.echo(f"  {printable(line, keep=chr(9))}")
 
 
-def say_replies(replies: Iterable[Reply]) -> None:
-    """Print a line for each reply."""
+def say_replies(replies: Iterable[Reply], sequence: int) -> None:
+    """Print a line for each reply; ``sequence`` is the number of the vault's last return."""
     for reply in replies:
         text = " ".join(reply.text.split())
         beginning = text if len(text) <= _BEGINNING else f"{text[:_BEGINNING]}…"
-        carried = "" if reply.carried is None else f"return {reply.carried}"
         click.echo(
-            f"{reply.id}  {reply.day}  {reply.state.value:8}  {carried:10}  to "
+            f"{reply.id}  {reply.day}  {reply.state.value:8}  {_carried(reply, sequence):14}  to "
             f"{reply.submission[:_SHORT]}  {printable(beginning)}"
         )
+
+
+def _carried(reply: Reply, sequence: int) -> str:
+    """Return with which returns a reply went."""
+    if reply.carried is None:
+        return ""
+    if reply.state in GOING and sequence > reply.carried:
+        return f"returns {reply.carried}-{sequence}"
+    return f"return {reply.carried}"

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from intake.age.opening.identity import Identity
 from intake.courier.bundle import SUBMISSIONS, BundledSubmission, open_regular
+from intake.courier.file_systems import unreadable
 from intake.errors import BundleBroken
 from intake.offline.sealed_files import header_opens
 
@@ -17,10 +18,12 @@ def open_bundled(submission: BundledSubmission, folder: Path) -> BinaryIO:
     """Open a submission's file on the stick, if it has the size that the listing says.
 
     Raises:
-        BundleBroken: it is missing, no plain file, or of another size.
+        BundleBroken: it is missing, no plain file, of another size, or this user may not read it.
     """
     try:
         source = os.fdopen(_open(submission, folder), "rb")
+    except PermissionError as error:
+        raise unreadable(submission.path(folder)) from error
     except OSError as error:
         raise BundleBroken(
             f"The bundle names {submission.id}, but the file is missing; export again."

@@ -23,7 +23,7 @@ from intake.offline.terminal import read_line, wiped_screen
 from intake.offline.vault import Vault
 
 _PROMPT = "intake-review> "
-_WIDTH = 30
+_WIDTH = 32
 _LEAVE = {"exit", "quit"}
 _HELP = "help"
 

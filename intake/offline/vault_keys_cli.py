@@ -15,8 +15,9 @@ from intake.command_line import json_option, print_json, today, yes_option
 from intake.durable import write_file
 from intake.errors import NotInVault, VaultUnusable
 from intake.manifest.calendar import EpochLength, Period, length_of, period_named, periods_from
-from intake.manifest.fingerprint import recipients_fingerprint
-from intake.manifest.model import Epoch, Recipient, Role
+from intake.manifest.fingerprint import recipients_fingerprint, signer_fingerprint
+from intake.manifest.model import Epoch, Recipient, Role, SigningKey
+from intake.manifest.signing import serialise_signer
 from intake.offline import trust
 from intake.offline.destroying_cli import days_of, destroy, period_or_none
 from intake.offline.key_ring import KeyRing
@@ -105,6 +106,11 @@ def _say_who_reviews(keys: KeyRing, epochs: Collection[str]) -> None:
             "A custodian must review as well, because the answers lie inside the accounts: make "
             "reviewers' keys of the same epochs in this vault too, unless a quorum reviews them."
         )
+    if not keys.epochs:
+        click.echo(
+            "Until it has reviewers' keys, this vault acknowledges nothing. Once it has, bring the "
+            "admins both files: 'keys show --role custodians --out FILE' writes this one again."
+        )
 
 
 def _length(vault: Vault) -> EpochLength:
@@ -121,7 +127,7 @@ def _end_of_last(ring: KeyRing, role: Role) -> dt.date:
     if last is None:
         raise VaultUnusable(
             f"The vault has no keys of {role.value} that new ones could follow; say from when: "
-            "--from 2026-12."
+            f"--from {today():%Y-%m}."
         )
     # Keys of epochs that are over serve nobody.
     return max(last.ends, today())
@@ -141,8 +147,7 @@ def _check_writable(out: Path) -> None:
 
 def _write_recipients(vault: Vault, role: Role, epochs: Collection[str], out: Path) -> str:
     """Write the public file of these epochs and of the vault's own key; return its fingerprint."""
-    with vault.exclusive():
-        signer = vault.signing().public()
+    signer = _signer_brought(vault)
     identities = vault.keys.of(role)
     periods = sorted(map(period_named, epochs), key=lambda period: period.begins)
     brought = tuple(
@@ -154,9 +159,21 @@ def _write_recipients(vault: Vault, role: Role, epochs: Collection[str], out: Pa
         )
         for period in periods
     )
-    data = serialise_recipients(RecipientsFile(brought, signer.key))
+    data = serialise_recipients(RecipientsFile(brought, signer))
     write_file(out, data, mode=0o644)
     return recipients_fingerprint(data)
+
+
+def _signer_brought(vault: Vault) -> SigningKey | None:
+    """Return the key that may acknowledge; a vault that has never reviewed has nothing to.
+
+    What the manifest has named once stays in the file, also when all reviewers' keys are destroyed.
+    """
+    with vault.exclusive():
+        ours = vault.signing().public().key
+    history = trust.load(vault.folder).history
+    named = any(ours == signer.key for version in history for signer in version.vaults)
+    return ours if named or vault.keys.epochs else None
 
 
 def _say_fingerprint(words: str) -> None:
@@ -176,7 +193,10 @@ def _say_fingerprint(words: str) -> None:
 @role_option
 @click.pass_obj
 def keys_show(options: Options, as_json: bool, out: Path | None, role: str) -> None:
-    """List the epochs that the vault has keys for, and the deployment that it belongs to."""
+    """List the epochs that the vault has keys for, and the deployment that it belongs to.
+
+    The words of its signing key are those that 'intake-keys vaults' shows the admins.
+    """
     if out is not None:
         _check_writable(out)
     vault = options.unlock()
@@ -184,15 +204,18 @@ def keys_show(options: Options, as_json: bool, out: Path | None, role: str) -> N
         _write_again(vault, Role(role), out)
         return
     belief, rows = trust.load(vault.folder), _rows(vault)
+    signer = vault.signer()
+    words = None if signer is None else signer_fingerprint(serialise_signer(signer.public()))
     version = None if belief.manifest is None else belief.manifest.version
     if as_json:
         print_json(
-            {"root": belief.fingerprint, "manifest_version": version}
+            {"root": belief.fingerprint, "manifest_version": version, "vault": words}
             | {"epochs": [asdict(row) for row in rows], "rekey_unfinished": bool(vault.keys.older)}
         )
         return
     click.echo(f"Root: {belief.fingerprint or 'not known yet; an import brings it'}")
     click.echo(f"Manifest: {'not known yet' if version is None else f'version {version}'}")
+    click.echo(f"This vault's signing key: {words or 'none yet'}")
     for row in rows:
         click.echo(row.line())
     if vault.keys.older:

@@ -18,10 +18,11 @@ from typing import Self
 from intake.age.sealing.hybrid import HybridRecipient
 from intake.age.sealing.seal import Bytes, SealingWriter
 from intake.durable import remove_drafts, sync_folder
-from intake.errors import BackupRefused
+from intake.errors import BackupRefused, NothingInForce
 from intake.manifest.payload import parse_root
+from intake.manifest.signing import SigningIdentity
 from intake.online.backup_file import SERVER_KEY, SIGNING_KEY, BackupWriter
-from intake.online.bundle_count import COUNT, RESTORED
+from intake.online.bundle_count import COUNT, RESTORED, locked_count, next_sequence
 from intake.online.deployment import Deployment
 from intake.online.high_water import HighWater
 from intake.online.signing_key import load_signing_key
@@ -42,7 +43,8 @@ def make_backup(deployment: Deployment, file: Path) -> Made:
     """Write a sealed backup to ``file``; it is durable there and was read back.
 
     Raises:
-        BackupRefused: something stands there, or the disk does not hold what was written.
+        BackupRefused: something stands there, or the disk does not hold what was written; or what
+            is to be backed up could not be restored.
         NothingInForce: no manifest says who the admins are.
         StoreUnavailable: the database does not answer.
         OSError: it cannot be written; nothing stands at ``file``.
@@ -75,14 +77,53 @@ def _write(deployment: Deployment, backup: BackupWriter) -> int:
     tables = deployment.store.dump()
     for name, rows in tables.items():
         backup.add_table(name, dump.lines(rows))
-    load_signing_key(state)  # made the first time it is needed, which may be now
-    record = HighWater(state, parse_root(keys.root_bytes)).path.name
-    for name in (SERVER_KEY, SIGNING_KEY, record, COUNT, RESTORED):
-        with contextlib.suppress(FileNotFoundError):
-            backup.add_state(name, (state / name).read_bytes())
+    signer = _signer(deployment)
+    for name in (SERVER_KEY, SIGNING_KEY, _record(deployment), COUNT):
+        backup.add_state(name, (state / name).read_bytes())
+    with contextlib.suppress(FileNotFoundError):
+        backup.add_state(RESTORED, (state / RESTORED).read_bytes())
     backup.add_keys(keys.root_bytes, keys.file())
-    backup.finish(deployment.today())
+    backup.finish(deployment.today(), signer)
     return len(tables["submissions"])
+
+
+def _signer(deployment: Deployment) -> SigningIdentity:
+    """Return who signs it; made the first time that it is needed, which may be now.
+
+    Raises:
+        BackupRefused: the manifest names somebody else, and nobody could restore it.
+    """
+    signer = load_signing_key(deployment.settings.state)
+    named = deployment.keys.history()[-1].server
+    if named not in {None, signer.public().key}:
+        raise BackupRefused(
+            "The manifest names another server's key, so that this server's backup would be "
+            "refused: run 'intake keys server FILE' here, and 'intake-keys add-server FILE' with "
+            "the admins."
+        )
+    return signer
+
+
+def _record(deployment: Deployment) -> str:
+    """Return the name of the record of what must never go back; see that it and the count exist.
+
+    Raises:
+        BackupRefused: there is no record.
+        StoreUnavailable: the count of bundles is damaged.
+    """
+    keys, state = deployment.keys, deployment.settings.state
+    with contextlib.suppress(NothingInForce):
+        keys.look(deployment.today())  # notes the manifest, where nobody has looked yet
+    record = HighWater(state, parse_root(keys.root_bytes)).path
+    if not record.exists():
+        raise BackupRefused(
+            f"{record} is missing, which knows the newest manifest that was seen here: install a "
+            "manifest that is in force ('intake keys install FILE'), and then run this again."
+        )
+    with locked_count(state):
+        if not (state / COUNT).exists():
+            next_sequence(state, deployment.store.leaving.last_bundle())
+    return record.name
 
 
 def _refuse_taken(file: Path) -> None:

@@ -10,7 +10,7 @@ from intake import command_line
 from intake.online.backup import make_backup
 from intake.online.deployment import Deployment
 from intake.online.options import Options
-from intake.online.restoring import FOUND, finish_restoration, restore
+from intake.online.restoring import finish_restoration, restore
 
 _DAYS = "'intake keys reset-day'"
 
@@ -62,7 +62,13 @@ def restore_(options: Options, file: Path) -> None:
     if done.found:
         click.echo(
             f"{len(done.found)} sealed files are not in the backup: they arrived after it. They "
-            f"lie in {settings.state / FOUND}; carry them to the reviewers, whose keys open them."
+            "were taken in and leave with the next export, but no code finds them any more."
+        )
+    if not done.signed:
+        click.echo(
+            "Warning: the backup's manifest names no server key, so nobody can tell who made it. "
+            "Where that was not this server's admins, start nothing and ask them.",
+            err=True,
         )
     click.echo(
         "Replies are never backed up: the reviewers send them anew ('intake-review reply ID "

@@ -3,7 +3,8 @@
     submissions.jsonl …   one line a row (``intake.online.store.dump``)
     state/<name>          files of the state folder, as they stand
     root.pub, manifest.json
-    backup.json           last: format, day, and every member's size and SHA-256
+    backup.json           last: a DSSE envelope around format, day, and every member's size and
+                          SHA-256, signed with the server's key
 
 Sealed accounts are not in it: they go by the courier. Replies are not in it either.
 """
@@ -15,31 +16,40 @@ import hashlib
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from intake import strict_json
 from intake.errors import BackupRefused, DocumentMalformed
+from intake.manifest import dsse
+from intake.manifest.model import Signer, SigningKey
+from intake.manifest.signing import SigningIdentity
 from intake.online.bundle_count import COUNT, RESTORED
-from intake.online.store.dump import TABLES
+from intake.online.store.dump import TABLES, Row, read_lines
 from intake.strict_json import Fields
 
-BACKUP_FORMAT = "intake-backup-1"
+BACKUP_FORMAT = "intake-backup-2"
+BACKUP_TYPE = "application/vnd.intake.backup+json"
 _INDEX = "backup.json"
 _LINES = ".jsonl"
 _STATE = "state/"
 ROOT, MANIFEST = "root.pub", "manifest.json"
 SERVER_KEY, SIGNING_KEY = "server.key", "signing.key"
 
-#: Far more than any of ours: ten million rows take 5 GiB.
-_MAX_MEMBER = 8 * 1024**3
+_MIB = 1024 * 1024
+#: Far more than any of ours: two million rows take 1 GiB.
+_MAX_TABLE = 1024 * _MIB
+_MAX_MEMBER = {MANIFEST: 32 * _MIB, ROOT: 2 * _MIB}
+_MAX_SMALL = _MIB
+_LONGEST_LINE = 4096
+_MOST_MEMBERS = 64
+_COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 #: Files of the state folder that a backup may hold.
 _STATE_NAME = re.compile(
-    rf"{re.escape(SERVER_KEY)}|{re.escape(SIGNING_KEY)}|{re.escape(COUNT)}|{re.escape(RESTORED)}"
-    r"|high-water-[0-9a-f]{16}\.json"
+    rf"{_STATE}(?:{re.escape(SERVER_KEY)}|{re.escape(SIGNING_KEY)}|{re.escape(COUNT)}|{re.escape(RESTORED)}"
+    r"|high-water-[0-9a-f]{16}\.json)"
 )
-_BLOCK = 1024 * 1024
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -54,15 +64,20 @@ class Writable(Protocol):
 class Backup:
     """What a backup holds: the day it was made, and its parts.
 
-    ``tables`` are the bytes of the lines of each table, ``state`` the files of the state folder by
-    name.
+    ``tables`` are the rows of each table, ``state`` the files of the state folder by name;
+    ``envelope`` has the signatures over all of it.
     """
 
     day: dt.date
-    tables: Mapping[str, bytes]
+    tables: Mapping[str, Sequence[Row]]
     state: Mapping[str, bytes]
     root: bytes
     manifest: bytes
+    envelope: dsse.Envelope
+
+    def signed_by(self, key: SigningKey) -> bool:
+        """Return whether ``key`` signed it, with both halves."""
+        return bool(dsse.signers(self.envelope, [Signer("server", key)]))
 
 
 class BackupWriter:
@@ -86,10 +101,11 @@ class BackupWriter:
         self._add(ROOT, [root])
         self._add(MANIFEST, [manifest])
 
-    def finish(self, day: dt.date) -> None:
-        """Add what all of it must be, and end the zip."""
+    def finish(self, day: dt.date, signer: SigningIdentity) -> None:
+        """Add what all of it must be, signed, and end the zip."""
         document = {"format": BACKUP_FORMAT, "day": day.isoformat(), "members": self._index}
-        self._write(_INDEX, [strict_json.dumps(document)])
+        envelope = dsse.Envelope(BACKUP_TYPE, strict_json.dumps(document), signatures=())
+        self._write(_INDEX, [dsse.envelope_bytes(signer.sign(envelope))])
         self._zip.close()
 
     def _add(self, name: str, blocks: Iterable[bytes]) -> None:
@@ -110,7 +126,7 @@ class BackupWriter:
 
 
 def read_backup(file: BinaryIO) -> Backup:
-    """Read a backup and verify that it is whole.
+    """Read a backup and see that it is whole. Whether it is ours is still to be judged.
 
     Raises:
         BackupRefused: it is none, or damaged.
@@ -119,52 +135,82 @@ def read_backup(file: BinaryIO) -> Backup:
         with zipfile.ZipFile(file) as archive:
             return _read(archive)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise _damaged() from error
-    except (DocumentMalformed, KeyError, ValueError) as error:
-        raise _damaged() from error
+        raise damaged() from error
+    except (DocumentMalformed, KeyError, ValueError, OverflowError) as error:
+        raise damaged() from error
 
 
 def _read(archive: zipfile.ZipFile) -> Backup:
-    index = Fields(strict_json.loads(_member(archive, _INDEX)), "backup")
+    names = archive.namelist()
+    if len(names) > _MOST_MEMBERS or len(set(names)) != len(names):
+        raise damaged()
+    envelope = dsse.read_envelope(strict_json.loads(_Member(archive, _INDEX).read()))
+    if envelope.payload_type != BACKUP_TYPE:
+        raise damaged()
+    index = Fields(strict_json.loads(envelope.payload), "backup")
     if index.take("format", str) != BACKUP_FORMAT:
         raise BackupRefused(
             "The backup was made by another version of the program; restore it with that version."
         )
     day = index.day("day")
-    members = dict(index.each("members", lambda element: _verified(archive, element)))
+    members = dict(index.each("members", lambda element: _listed(archive, element)))
     index.end()
-    if sorted([*members, _INDEX]) != sorted(archive.namelist()):
-        raise _damaged()
-    root, manifest = members.pop(ROOT), members.pop(MANIFEST)
-    tables = {name: members.pop(name + _LINES) for name in TABLES}
-    state = {name.removeprefix(_STATE): data for name, data in members.items()}
-    if not all(name.startswith(_STATE) for name in members) or not all(
-        _STATE_NAME.fullmatch(name) for name in state
-    ):
-        raise _damaged()
-    if not {SERVER_KEY, SIGNING_KEY} <= state.keys():
-        raise _damaged()
-    return Backup(day, tables, state, root, manifest)
+    if sorted([*members, _INDEX]) != sorted(names):
+        raise damaged()
+    root, manifest = members.pop(ROOT).read(), members.pop(MANIFEST).read()
+    tables = {name: _rows(name, members.pop(name + _LINES)) for name in TABLES}
+    state = {name.removeprefix(_STATE): member.read() for name, member in members.items()}
+    if not all(_STATE_NAME.fullmatch(name) for name in members):
+        raise damaged()
+    if not {SERVER_KEY, SIGNING_KEY, COUNT} <= state.keys():
+        raise damaged()
+    return Backup(day, tables, state, root, manifest, envelope)
 
 
-def _verified(archive: zipfile.ZipFile, element: object) -> tuple[str, bytes]:
+class _Member:
+    """A member of the zip, and what it must be, where the index says so."""
+
+    def __init__(
+        self, archive: zipfile.ZipFile, name: str, listed: tuple[int, str] | None = None
+    ) -> None:
+        self._archive = archive
+        self._info = archive.getinfo(name)
+        self._listed = listed
+        limit = _MAX_TABLE if name.endswith(_LINES) else _MAX_MEMBER.get(name, _MAX_SMALL)
+        # What the zip says of its size is never exceeded while it is read.
+        if self._info.file_size > limit or self._info.compress_type not in _COMPRESSIONS:
+            raise damaged()
+
+    def read(self) -> bytes:
+        """Return all of it, verified."""
+        return b"".join(self.lines(self._info.file_size))
+
+    def lines(self, longest: int) -> Iterator[bytes]:
+        """Yield its lines, and verify it at the end; a line that is too long comes in pieces."""
+        digest, size = hashlib.sha256(), 0
+        with self._archive.open(self._info) as file:
+            while line := file.readline(longest):
+                digest.update(line)
+                size += len(line)
+                yield line
+        if self._listed not in {None, (size, digest.hexdigest())}:
+            raise damaged()
+
+
+def _listed(archive: zipfile.ZipFile, element: object) -> tuple[str, _Member]:
     fields = Fields(element, "member of the backup")
     name, size = fields.take("name", str), fields.take("size", int)
     sha256 = fields.take("sha256", str)
     fields.end()
-    data = _member(archive, name)
-    if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
-        raise _damaged()
-    return name, data
+    return name, _Member(archive, name, (size, sha256))
 
 
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
-    if archive.getinfo(name).file_size > _MAX_MEMBER:
-        raise _damaged()
-    return archive.read(name)
+def _rows(name: str, member: _Member) -> Sequence[Row]:
+    return read_lines(name, member.lines(_LONGEST_LINE))
 
 
-def _damaged() -> BackupRefused:
+def damaged() -> BackupRefused:
+    """Return what to say of a file that is no backup."""
     return BackupRefused(
         "This is no backup, or a damaged one; nothing was restored. Open the sealed file again "
         "('intake-keys open-backup FILE OUT'), or take another one."

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from intake import strict_json
+from intake.courier.bundle import MOST
 from intake.durable import remove_drafts, write_file
 from intake.errors import DocumentMalformed, StoreUnavailable
 from intake.strict_json import Fields
@@ -23,9 +24,6 @@ COUNT = "courier.json"
 #: The day on which the state was restored from a backup, in the state folder, if it ever was.
 RESTORED = "restored.json"
 _LOCK = "courier.lock"
-
-#: The largest number that every database here holds in a column of whole numbers.
-MOST_BUNDLES = 2**31 - 1
 
 
 @contextlib.contextmanager
@@ -39,21 +37,23 @@ def locked_count(state: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def next_sequence(state: Path) -> int:
-    """Take the next number. Only within :func:`locked_count`.
+def next_sequence(state: Path, noted: int) -> int:
+    """Take the next number, also after ``noted``. Only within :func:`locked_count`.
 
     Raises:
         StoreUnavailable: nobody knows it.
     """
     path = state / COUNT
     remove_drafts(path)
-    sequence = 1 + last_sequence(state)
+    sequence = 1 + last_sequence(state, noted)
     write_file(path, strict_json.dumps({"sequence": sequence}))
     return sequence
 
 
-def last_sequence(state: Path) -> int:
+def last_sequence(state: Path, noted: int = 0) -> int:
     """Return the number of the last bundle, 0 before the first.
+
+    ``noted`` is the largest number that the rows name: the file may have been lost or put back.
 
     Raises:
         StoreUnavailable: nobody knows it. To begin anew would give one number to two bundles, so
@@ -65,12 +65,12 @@ def last_sequence(state: Path) -> int:
         last = fields.positive("sequence")
         fields.end()
     except FileNotFoundError:
-        return 0
+        last = 0
     except DocumentMalformed as error:
         raise _miscounted(path) from error
-    if last >= MOST_BUNDLES:
+    if max(last, noted) >= MOST:
         raise _miscounted(path)
-    return last
+    return max(last, noted)
 
 
 def restored_day(state: Path) -> dt.date | None:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from intake.courier.digest import FIRST_BLOCK, SealedHashes
 from intake.errors import StoreUnavailable
 from intake.online.stick import Progress, Stick
 from intake.online.store.submissions import Store, StoredSubmission
+
+
+@dataclass(frozen=True)
+class Copied:
+    """The ``hashes`` of what is on the stick, by id, and the ids of what could not be read whole.
+
+    What was withdrawn or acknowledged meanwhile is in neither.
+    """
+
+    hashes: Mapping[bytes, SealedHashes]
+    unreadable: frozenset[bytes]
 
 
 class Copying:
@@ -22,16 +34,15 @@ class Copying:
         self._stick = stick
         self._progress = progress
 
-    def all_of(self, submissions: tuple[StoredSubmission, ...]) -> dict[bytes, SealedHashes]:
-        """Return the hashes of what is on the stick, read back from it, by id.
-
-        What cannot be read whole is not among them.
+    def all_of(self, submissions: tuple[StoredSubmission, ...]) -> Copied:
+        """Return what is on the stick, read back from it.
 
         Raises:
             BundleBroken: the stick does not hold what was written; there is no bundle on it now.
             OSError: it is full or cannot be written; what was written is removed again.
         """
         found: dict[bytes, SealedHashes] = {}
+        unread: set[bytes] = set()
         written: dict[bytes, str] = {}
         try:
             for submission in submissions:
@@ -40,7 +51,9 @@ class Copying:
                     with contextlib.suppress(StoreUnavailable):
                         hashes = self._copy(submission)
                         written[submission.id] = hashes.sha256
-                if hashes is not None:
+                if hashes is None:
+                    unread.add(submission.id)
+                else:
                     found[submission.id] = hashes
             # Once for all of it: ten thousand small files would wait ten thousand times.
             os.sync()
@@ -48,7 +61,18 @@ class Copying:
             self._stick.remove(i.hex() for i in written)
             raise
         self._read_back(written)
-        return found
+        return Copied(found, self._still_held(unread))
+
+    def _still_held(self, unread: Collection[bytes]) -> frozenset[bytes]:
+        """Return which of these were neither withdrawn nor acknowledged meanwhile.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        if not unread:
+            return frozenset()
+        rows = self._store.rows()
+        return frozenset(r.id for r in rows if r.id in unread and r.acknowledged is None)
 
     def _there(self, submission: StoredSubmission) -> SealedHashes | None:
         """Return the hashes of what an earlier export wrote, if the stick still holds it."""

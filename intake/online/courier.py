@@ -8,8 +8,9 @@ stick that is pulled out or full leaves the bundle that stood there.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +18,15 @@ from intake.courier.bundle import (
     LISTING,
     MANIFEST,
     ROOT,
+    UNKNOWN_EPOCH,
     Bundle,
     BundledSubmission,
     ReplyState,
+    SignedBundle,
+    read_bundle,
     serialise_bundle,
 )
 from intake.courier.digest import SealedHashes
-from intake.durable import write_file
 from intake.errors import BundleBroken, NothingInForce
 from intake.manifest.signing import SigningIdentity
 from intake.online.bundle_count import last_sequence, locked_count, next_sequence, restored_day
@@ -77,13 +80,17 @@ class Seal:
 
 @dataclass(frozen=True)
 class _Held:
-    """What the server held when a bundle took its number."""
+    """What the server held when a bundle took its number.
+
+    ``all_known`` says whether the epoch is known of every sealed file that is here.
+    """
 
     sequence: int
     restored: dt.date | None
     taken: Mapping[bytes, int]
     replies: Mapping[bytes, ReplyState]
     submissions: tuple[StoredSubmission, ...]
+    all_known: bool
 
     @classmethod
     def now(cls, store: Store, state: Path) -> _Held:
@@ -92,7 +99,19 @@ class _Held:
             # Before the replies: each that a return brought is there before the return is noted.
             taken = store.leaving.taken()
             found = store.replies.states(), tuple(store.submissions())
-            return cls(next_sequence(state), restored_day(state), taken, *found)
+            sequence = next_sequence(state, store.leaving.last_bundle())
+            known = _all_known(store, found[1])
+            return cls(sequence, restored_day(state), taken, *found, known)
+
+    def only(self, ids: Collection[bytes]) -> _Held:
+        """Return the same without the submissions that are here no more."""
+        left = tuple(s for s in self.submissions if s.id in ids)
+        return dataclasses.replace(self, submissions=left)
+
+
+def _all_known(store: Store, held: tuple[StoredSubmission, ...]) -> bool:
+    lost = any(s.epoch == UNKNOWN_EPOCH and s.acknowledged is None for s in held)
+    return not lost and not store.strays()
 
 
 def export_bundle(
@@ -103,29 +122,63 @@ def export_bundle(
     ``seal`` was made before: what is closed by then is all among the submissions looked up here.
 
     A submission whose file cannot be read whole is left out and named: it must not keep the others
-    from leaving; but its epoch is then not called closed, since this is not all of it. When this
-    returns, all of the bundle was read back from the stick and is durable there. ``progress`` is
-    told of every byte twice: when it is copied, and when it is read back.
+    from leaving; but its epoch is then not called closed, since this is not all of it. No epoch is,
+    while something is here of which nobody knows the epoch. When this returns, all of the bundle
+    was read back from the stick and is durable there. ``progress`` is told of every byte twice:
+    when it is copied, and when it is read back.
 
     Raises:
         StoreUnavailable: the database does not answer, or the count of bundles is damaged.
-        BundleBroken: the folder holds something else, or the stick has no room, cannot be written,
-            or does not hold what was written.
+        BundleBroken: the folder holds something else, or a bundle that we know nothing of; or the
+            stick has no room, cannot be written, or does not hold what was written.
     """
     last_sequence(state)  # where it is damaged, that is said before the stick is touched
     with contextlib.ExitStack() as opened:
         with _plainly(folder):
             stick = opened.enter_context(Stick.opened(folder))
+        _refuse_unknown(folder, seal, store, state)
         held = _Held.now(store, state)
         with _plainly(folder):
             _make_room(stick, held)
             copied = Copying(store, stick, progress).all_of(held.submissions)
-            bundle = _bundle(held, seal, copied)
+            held = held.only(copied.hashes.keys() | copied.unreadable)
+            bundle = _bundle(held, seal, copied.hashes)
             _finish(stick, seal, bundle)
             stick.remove(stick.others({s.id.hex() for s in held.submissions}))
     hashes = {bytes.fromhex(s.id): bytes.fromhex(s.sha256) for s in bundle.submissions}
     store.leaving.note_bundle(bundle.sequence, hashes)
-    return Export(bundle, tuple(s.id.hex() for s in held.submissions if s.id not in copied))
+    return Export(bundle, tuple(sorted(i.hex() for i in copied.unreadable)))
+
+
+def _refuse_unknown(folder: Path, seal: Seal, store: Store, state: Path) -> None:
+    """Refuse to take the place of a bundle that was made before this server was restored.
+
+    It may hold the last copy of what the backup does not know, and what a new bundle does not
+    name is removed, before it or after.
+
+    Raises:
+        BundleBroken: there is one.
+    """
+    try:
+        there = read_bundle(folder)
+    except BundleBroken:
+        return  # none, or none that anybody can import
+    if _is_of_now(there, seal, store, state):
+        return
+    raise BundleBroken(
+        f"The bundle at {folder} was made before this server was restored from a backup, or by "
+        "another server, and may hold accounts that are not here: let the reviewers import it and "
+        "then empty the folder, or export to another one."
+    )
+
+
+def _is_of_now(there: SignedBundle, seal: Seal, store: Store, state: Path) -> bool:
+    """Return whether this server made a bundle since it was last restored."""
+    return (
+        there.signed_by(seal.signer.public().key)
+        and there.bundle.restored == restored_day(state)
+        and there.bundle.sequence <= last_sequence(state, store.leaving.last_bundle())
+    )
 
 
 @contextlib.contextmanager
@@ -169,9 +222,10 @@ def _make_room(stick: Stick, held: _Held) -> None:
 
 def _bundle(held: _Held, seal: Seal, copied: Mapping[bytes, SealedHashes]) -> Bundle:
     left_out = {s.epoch for s in held.submissions if s.id not in copied}
+    closed = seal.closed_epochs if held.all_known else ()
     return Bundle(
         sequence=held.sequence,
-        closed_epochs=tuple(e for e in seal.closed_epochs if e not in left_out),
+        closed_epochs=tuple(e for e in closed if e not in left_out),
         submissions=tuple(
             BundledSubmission(
                 id=s.id.hex(),
@@ -200,7 +254,7 @@ def _finish(stick: Stick, seal: Seal, bundle: Bundle) -> None:
     }
     for name, data in small.items():
         if data:
-            write_file(stick.folder / name, data, mode=0o644)
+            stick.write_small(name, data)
         else:
             (stick.folder / name).unlink(missing_ok=True)
     if not all(stick.holds(name, data) for name, data in small.items() if data):

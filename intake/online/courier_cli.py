@@ -14,10 +14,21 @@ from intake.online.importing import Import
 from intake.online.options import Options
 from intake.online.retention import Swept, sweep
 from intake.online.returned import import_returns
-from intake.online.status import problems_with_the_clock, problems_with_the_signing_key
+from intake.online.status import (
+    problems_with_strays,
+    problems_with_the_clock,
+    problems_with_the_signing_key,
+)
 from intake.online.store.replies import Filing
 
+#: Whether it can be read we see ourselves, and say what to do: it is no mistake in the command.
+_STICK = click.Path(path_type=Path, readable=False)
+
 _SUBMISSIONS = ("submission", "submissions")
+_STRAYS = (
+    "sealed file that belonged to no row",
+    "sealed files that belonged to no row",
+)
 _LEFT_OUT = (
     "submission could not be read whole and was",
     "submissions could not be read whole and were",
@@ -25,7 +36,7 @@ _LEFT_OUT = (
 
 
 @click.command("export")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=_STICK)
 @click.pass_obj
 def export_(options: Options, folder: Path) -> None:
     """Copy every sealed submission into a bundle at DIR, to be carried to the reviewers.
@@ -52,6 +63,7 @@ def export_(options: Options, folder: Path) -> None:
     for problem in (
         *problems_with_the_signing_key(settings, deployment.keys),
         *problems_with_the_clock(deployment.keys, deployment.today()),
+        *problems_with_strays(deployment.store),
     ):
         click.echo(f"Warning: {problem}", err=True)
     if export.unreadable:
@@ -62,7 +74,7 @@ def export_(options: Options, folder: Path) -> None:
 
 
 @click.command("import")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=_STICK)
 @click.pass_obj
 def import_(options: Options, folder: Path) -> None:
     """Take in what the reviewers put on the stick at DIR: replies and acknowledgements.
@@ -109,19 +121,32 @@ def _say_taken(found: Import) -> None:
 
 @click.command("sweep")
 @json_option
+@click.option(
+    "--adopt", is_flag=True, help="Take in sealed files that belong to no row of this database."
+)
 @click.pass_obj
-def sweep_(options: Options, as_json: bool) -> None:
+def sweep_(options: Options, as_json: bool, adopt: bool) -> None:
     """Remove what need not be here any more, as [retention] in the settings says.
 
     The server does it every day by itself, and when it starts. Nothing unacknowledged is removed
-    without a warning weeks before ('intake status').
+    without a warning weeks before ('intake status'), and nothing that this database does not know.
+    Where a database was lost and no backup is left, --adopt takes in what it knew: no code finds
+    it any more, but it leaves with the next export.
     """
     settings = options.settings()
     deployment = Deployment.open(settings)
+    adopted: tuple[bytes, ...] = ()
+    if adopt:
+        newest = deployment.keys.history()[-1].version
+        adopted = deployment.store.adopt(deployment.today(), newest)
     swept = sweep(deployment.store, deployment.keys, settings.retention, deployment.today())
+    for problem in problems_with_strays(deployment.store):
+        click.echo(f"Warning: {problem}", err=True)
     if as_json:
-        print_json(swept.to_json())
+        print_json({**swept.to_json(), "adopted": [i.hex() for i in adopted]})
     else:
+        if adopt:
+            click.echo(f"Took in {counted(len(adopted), *_STRAYS)}; export them now.")
         removed = counted(len(swept.removed), *_SUBMISSIONS)
         click.echo(f"Removed {removed} whose time was over{_ids(swept)}.")
         click.echo(f"Removed the files of {swept.acknowledged} acknowledged submissions.")

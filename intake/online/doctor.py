@@ -13,7 +13,12 @@ from intake.online.keys_in_force import KeysInForce
 from intake.online.on_the_way import on_the_way
 from intake.online.server_keys import ServerKeys
 from intake.online.settings import GIB, Settings
-from intake.online.status import problems_with_keys
+from intake.online.status import (
+    problems_with_an_unused_state,
+    problems_with_keys,
+    problems_with_strays,
+    problems_with_the_files,
+)
 from intake.online.store.submissions import Store
 
 _SWAPS = Path("/proc/swaps")
@@ -31,6 +36,9 @@ def examine(
     settings: Settings, keys: KeysInForce, today: dt.date, *, swaps: Path = _SWAPS
 ) -> Iterator[Finding]:
     """Yield a finding for each check, in the order in which they matter."""
+    if unused := problems_with_an_unused_state(settings):
+        yield Finding("state folder", tuple(unused))
+        return
     checks: tuple[tuple[str, Callable[[], list[str]]], ...] = (
         ("keys", lambda: problems_with_keys(settings, keys, today)),
         ("store", lambda: _store(settings)),
@@ -53,15 +61,9 @@ def _open(settings: Settings) -> Store:
 def _store(settings: Settings) -> list[str]:
     store = _open(settings)
     held = list(store.submissions())
-    problems = on_the_way(store, held, None, settings.retention).problems()
-    lost = [s.id.hex() for s in held if not store.holds_all_of(s)]
-    if not lost:
-        return problems
-    sentence = (
-        f"{len(lost)} submissions have lost their files, or a part of them ({lost[0]} and on): "
-        f"restore the folder {settings.blobs} from wherever it was moved to."
-    )
-    return [*problems, sentence]
+    soon = on_the_way(store, held, None, settings.retention).problems()
+    lost = problems_with_the_files(store, held, settings.blobs)
+    return [*soon, *lost, *problems_with_strays(store)]
 
 
 def _disk(settings: Settings) -> list[str]:

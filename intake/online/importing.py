@@ -35,7 +35,6 @@ from intake.courier.returns import (
 from intake.envelope.reply import SLOT_SIZE
 from intake.errors import BundleBroken, StoreUnavailable
 from intake.manifest.payload import parse_root, serialise_root
-from intake.online.bundle_count import MOST_BUNDLES
 from intake.online.keys_in_force import KeysInForce
 from intake.online.retention import remove_acknowledged
 from intake.online.store.leaving import Quorum, keyid_of
@@ -136,8 +135,6 @@ def _refuse_older(content: Return, last: int) -> None:
             f"This return has the number {content.sequence}, and number {last} was taken before: "
             "whatever it brings the later one brought too. Nothing was taken."
         )
-    if content.sequence > MOST_BUNDLES:
-        raise BundleBroken("The return has a number that no vault counts to. Nothing was taken.")
 
 
 def _root_hash(keys: KeysInForce) -> str:

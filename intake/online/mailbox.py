@@ -1,9 +1,9 @@
 """Opening a mailbox, with what its code yields and nothing else.
 
 Of all that runs on the server, only this module may open an age file. The rule it keeps: whatever
-the code, one derivation, one query for eight addresses, and eight openings of 64 KiB. Where a slot
-is empty a decoy is opened in its place, so that a clock tells nothing of how many replies there
-are, or whether there ever was such a mailbox.
+the code, one derivation, one query for sixteen addresses, and eight openings of 64 KiB. Where there
+are fewer replies a decoy is opened in the place of each, so that a clock tells nothing of how many
+replies there are, or whether there ever was such a mailbox.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def open_mailbox(keys: ReceiptKeys, replies: Replies) -> tuple[OpenedReply, ...]
         StoreUnavailable: the database does not answer.
     """
     held = replies.held(MailboxAddresses.of(keys.reply_key))
-    # Sealed to this very code, so that opening it is the same work; made also when no slot is
-    # empty, so that making it is.
+    # Sealed to this very code, so that opening it is the same work; made also when there are
+    # eight replies, so that making it is.
     decoy = seal_reply(_DECOY, HybridRecipient.from_seed(keys.reply_seed))
     decoys = HeldReply(b"", decoy, dt.date.min)
     identity = HybridIdentity(keys.reply_seed)

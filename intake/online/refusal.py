@@ -162,6 +162,35 @@ class Reason(enum.Enum):
         HTTPStatus.SERVICE_UNAVAILABLE,
         _("This could not be finished now. Wait a little, then try again."),
     )
+    OTHER_RECEIPT = (
+        HTTPStatus.CONFLICT,
+        _(
+            "Something else has been sent from this browser since, and this form belongs to what "
+            "was sent before: nothing was done, and no file was kept. Use the code that you wrote "
+            "down then at the mailbox."
+        ),
+    )
+    RECEIPT_OVER = (
+        HTTPStatus.NOT_FOUND,
+        _(
+            "More than ten minutes have passed, so your code was forgotten here, and no file was "
+            "kept. Type your code at the mailbox and add your files there."
+        ),
+    )
+    NOT_SURE = (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        _(
+            "Nothing was taken back, because the tick was missing. If you are sure, go to the "
+            "mailbox, set the tick, then press the button again."
+        ),
+    )
+    TAKEN_BACK = (
+        HTTPStatus.CONFLICT,
+        _(
+            "What was sent under the code of this form was taken back, and nothing was kept now. "
+            "If you want to send this, press send again: you will get a new code."
+        ),
+    )
     TOO_MANY_MESSAGES = (
         HTTPStatus.CONFLICT,
         _("Too many messages were sent under one code. Open the form anew for a new code."),

@@ -6,25 +6,30 @@ often it is killed. A database elsewhere is filled before, in one transaction; t
 it filled.
 
 What was deleted does not come back: a submission whose sealed file is not here is not restored,
-and no reply is. What a witness sent after the backup was made has a file and no row: it is put
-aside for the reviewers, and never swept away.
+and no reply is. And nothing is deleted because a backup says so: a submission whose file is here
+counts as acknowledged by nobody. What a witness sent after the backup was made has a file and no
+row: it is given one, so that it leaves with the next bundle.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from intake.courier.bundle import open_regular
 from intake.durable import sync_folder, write_file
-from intake.errors import BackupRefused, DocumentMalformed, IntakeError
+from intake.errors import BackupRefused, IntakeError
+from intake.manifest.model import Manifest
 from intake.manifest.payload import parse_root, serialise_root
-from intake.online.backup_file import MANIFEST, ROOT, Backup, read_backup
+from intake.online.backup_file import MANIFEST, ROOT, Backup, damaged, read_backup
 from intake.online.bundle_count import last_sequence, note_restored, restored_day
+from intake.online.high_water import HighWater
 from intake.online.keys_in_force import KeysInForce
 from intake.online.server_keys import ServerKeys
 from intake.online.settings import Settings
@@ -32,11 +37,10 @@ from intake.online.signing_key import load_signing_key
 from intake.online.store import dump
 from intake.online.store.blobs import FileBlobs
 from intake.online.store.database import open_database
+from intake.online.store.removals import adopt_rows
 
 #: While it is made, and once it is whole: then nothing is left but to move its files up.
 _DRAFT, _WHOLE = ".restoring", ".restored"
-#: Where sealed files go that the backup does not know.
-FOUND = "found"
 
 #: Every row of each table, by the table's name.
 Rows = Mapping[str, Sequence[dump.Row]]
@@ -49,13 +53,15 @@ class Restored:
     """What a restoration came to.
 
     ``lost`` are the ids (hex) of submissions whose sealed files are not here; ``found`` those of
-    sealed files that the backup does not know.
+    sealed files that the backup does not know, and that were taken in. ``signed`` says whether a
+    server signed it that its manifest names; if not, the manifest names none.
     """
 
     day: dt.date
     submissions: int
     lost: tuple[str, ...]
     found: tuple[str, ...]
+    signed: bool
 
 
 def finish_restoration(state: Path) -> bool:
@@ -79,26 +85,24 @@ def restore(settings: Settings, file: Path, today: dt.date) -> Restored:
     """Restore the opened backup ``file`` into the state folder and the database of ``settings``.
 
     Raises:
-        BackupRefused: it is no backup, or still sealed, or of another deployment; or the state
-            folder or the database is in use. Nothing was changed.
+        BackupRefused: it is no backup, or still sealed, or of another deployment, or not the
+            server's own; or the state folder or the database is in use. Nothing was changed.
         StoreUnavailable: the database does not answer.
         OSError: something cannot be read or written.
     """
     state = settings.state
     _refuse_used(state)
     backup = _read(file)
-    rows = _rows(backup)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = state / _DRAFT
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
     try:
         _write_state(draft, backup, today)
-        _verify(settings, draft)
-        kept, lost, unknown = _sort_out(settings, rows)
-        _fill_database(settings, draft, kept)
+        newest, signed = _verify(settings, draft, backup)
+        sorted_out = _SortedOut.of(settings, backup.tables)
+        _fill_database(settings, draft, sorted_out, today, newest)
         _put_keys(settings, draft)
-        found = _put_aside(settings, unknown)
         sync_folder(draft)
         draft.rename(state / _WHOLE)
         sync_folder(state)
@@ -106,13 +110,19 @@ def restore(settings: Settings, file: Path, today: dt.date) -> Restored:
         shutil.rmtree(draft, ignore_errors=True)
         raise
     finish_restoration(state)
-    return Restored(backup.day, len(kept["submissions"]), lost, found)
+    return Restored(
+        backup.day,
+        len(sorted_out.rows["submissions"]),
+        sorted_out.lost,
+        tuple(sorted(i.hex() for i in sorted_out.strays)),
+        signed,
+    )
 
 
 def _refuse_used(state: Path) -> None:
     if not state.exists():
         return
-    in_use = {path.name for path in state.iterdir()} - {"blobs", FOUND, _DRAFT}
+    in_use = {path.name for path in state.iterdir()} - {"blobs", _DRAFT}
     if in_use:
         raise BackupRefused(
             f"{state} is in use ({min(in_use)} is there): a backup is restored into a fresh state "
@@ -121,7 +131,14 @@ def _refuse_used(state: Path) -> None:
 
 
 def _read(file: Path) -> Backup:
-    with file.open("rb") as source:
+    try:
+        descriptor = open_regular(file)
+    except OSError as error:
+        raise BackupRefused(
+            f"{file} cannot be read, or is a link, a pipe or a device: name the file that "
+            "'intake-keys open-backup' wrote. Nothing was restored."
+        ) from error
+    with os.fdopen(descriptor, "rb") as source:
         if source.read(len(_SEALED_BEGINNING)) == _SEALED_BEGINNING:
             raise BackupRefused(
                 f"{file} is still sealed: on an admin's machine run 'intake-keys open-backup "
@@ -131,57 +148,90 @@ def _read(file: Path) -> Backup:
         return read_backup(source)
 
 
-def _rows(backup: Backup) -> Rows:
-    try:
-        return {name: dump.read_lines(name, data) for name, data in backup.tables.items()}
-    except DocumentMalformed as error:
-        raise BackupRefused(f"The backup is damaged; nothing was restored. {error}") from error
-
-
 def _write_state(draft: Path, backup: Backup, today: dt.date) -> None:
     for name, data in {**backup.state, ROOT: backup.root, MANIFEST: backup.manifest}.items():
         write_file(draft / name, data)
-    before = restored_day(draft)
-    # Whoever restores twice in a day has to be later twice.
-    later = today if before is None or before < today else before + dt.timedelta(days=1)
+    try:
+        before = restored_day(draft)
+        # Whoever restores twice in a day has to be later twice.
+        later = today if before is None or before < today else before + dt.timedelta(days=1)
+    except (IntakeError, OverflowError) as error:
+        raise damaged() from error
     note_restored(draft, later)
 
 
-def _verify(settings: Settings, draft: Path) -> None:
-    """See that all of it can be used, and that it goes back behind nothing that stands here."""
+def _verify(settings: Settings, draft: Path, backup: Backup) -> tuple[Manifest, bool]:
+    """See that all of it can be used, and that it goes back behind nothing that stands here.
+
+    Return the newest manifest that is believed, and whether the server's key signed the backup.
+    """
     try:
         ServerKeys.load(draft)
         load_signing_key(draft)
         last_sequence(draft)
-        KeysInForce(root=draft / ROOT, manifest=draft / MANIFEST, state=draft).history()
+        keys = KeysInForce(root=draft / ROOT, manifest=draft / MANIFEST, state=draft)
+        newest = keys.history()[-1]
+        record = HighWater(draft, parse_root(backup.root)).path.name
     except IntakeError as error:
         raise BackupRefused(f"The backup cannot be used; nothing was restored. {error}") from error
-    root = parse_root((draft / ROOT).read_bytes())
+    if record not in backup.state:
+        raise damaged()
+    root = parse_root(backup.root)
     if settings.root.exists():
         here = parse_root(settings.root.read_bytes())
         if serialise_root(here) != serialise_root(root):
             raise BackupRefused(
                 f"The backup is of another deployment than {settings.root}; nothing was restored."
             )
+    if newest.server is not None and not backup.signed_by(newest.server):
+        raise BackupRefused(
+            "The backup is not signed by the server that its manifest names: it was changed, or "
+            "somebody else made it. Take another one; nothing was restored."
+        )
+    signed = newest.server is not None
     if settings.manifest.exists():
-        KeysInForce(root=draft / ROOT, manifest=settings.manifest, state=draft).history()
+        keys = KeysInForce(root=draft / ROOT, manifest=settings.manifest, state=draft)
+        newest = keys.history()[-1]
+    return newest, signed
 
 
-def _sort_out(settings: Settings, rows: Rows) -> tuple[Rows, tuple[str, ...], tuple[str, ...]]:
-    """Return the rows to keep, the ids of what is lost, and of what no row names."""
-    blobs = FileBlobs(settings.blobs)
-    there = set(blobs.ids()) if settings.blobs.exists() else set()
+@dataclass(frozen=True)
+class _SortedOut:
+    """What of a backup is restored: its ``rows``, what is ``lost`` (hex), and what it knows not.
 
-    def is_kept(row: dump.Row) -> bool:
-        return row["acknowledged"] is not None or blobs.size(_id(row)) == row["size"]
+    ``strays`` are the sizes of the sealed files that are to be taken in, by id.
+    """
 
-    kept = [row for row in rows["submissions"] if is_kept(row)]
-    ids = {_id(row) for row in kept}
-    known = {_id(row) for row in rows["submissions"]}
-    of_kept = [row for row in rows["acknowledgements"] if row["submission"] in ids]
-    lost = sorted(i.hex() for i in known - ids)
-    found = sorted(i.hex() for i in there - known)
-    return {**rows, "submissions": kept, "acknowledgements": of_kept}, tuple(lost), tuple(found)
+    rows: Rows
+    lost: tuple[str, ...]
+    strays: Mapping[bytes, int]
+
+    @classmethod
+    def of(cls, settings: Settings, rows: Rows) -> _SortedOut:
+        blobs = FileBlobs(settings.blobs)
+        there = set(blobs.ids()) if settings.blobs.exists() else set()
+        kept = [row for row in rows["submissions"] if _is_kept(row, blobs)]
+        ids = {_id(row) for row in kept}
+        strays = {i: blobs.size(i) or 0 for i in there - ids if blobs.is_sealed(i)}
+        lost = {_id(row) for row in rows["submissions"]} - ids - strays.keys()
+        of_kept = [row for row in rows["acknowledgements"] if row["submission"] in ids]
+        restored = [row if blobs.size(_id(row)) is None else _unsettled(row) for row in kept]
+        return cls(
+            {**rows, "submissions": restored, "acknowledgements": of_kept},
+            tuple(sorted(i.hex() for i in lost)),
+            strays,
+        )
+
+
+def _is_kept(row: dump.Row, blobs: FileBlobs) -> bool:
+    """Return whether a row has its file, or needs none; a file of another size is not its."""
+    size = blobs.size(_id(row))
+    return row["acknowledged"] is not None if size is None else size == row["size"]
+
+
+def _unsettled(row: dump.Row) -> dump.Row:
+    """Return the row of a file that is here: no backup's word is enough to remove it."""
+    return {**row, "acknowledged": None}
 
 
 def _id(row: dump.Row) -> bytes:
@@ -190,22 +240,33 @@ def _id(row: dump.Row) -> bytes:
     return value
 
 
-def _fill_database(settings: Settings, draft: Path, rows: Rows) -> None:
+def _fill_database(
+    settings: Settings, draft: Path, content: _SortedOut, today: dt.date, newest: Manifest
+) -> None:
     """Put the rows into the database: in the draft, if it lies in the state folder."""
     url = _database_in(settings, draft) or settings.database
     engine = open_database(url)
     try:
         if dump.is_empty(engine):
-            dump.load(engine, rows)
-        elif dump.dump(engine) != {name: list(rows[name]) for name in dump.TABLES}:
+            dump.load(engine, content.rows)
+        elif _without(dump.dump(engine), content.strays) != {
+            name: list(content.rows[name]) for name in dump.TABLES
+        }:
             raise BackupRefused(
                 "The database that store.database names is in use: a backup is restored into an "
                 "empty one. Nothing was restored."
             )
+        adopt_rows(engine, content.strays, today, newest.version)
     finally:
         engine.dispose()
     for left in (*draft.glob("*.lock"), *draft.glob("*-journal")):
         left.unlink()  # closed, and empty
+
+
+def _without(tables: Rows, strays: Collection[bytes]) -> Rows:
+    """Return rows without those of files that were taken in, as before a kill."""
+    submissions = [row for row in tables["submissions"] if _id(row) not in strays]
+    return {**tables, "submissions": submissions}
 
 
 def _database_in(settings: Settings, draft: Path) -> str | None:
@@ -225,15 +286,3 @@ def _put_keys(settings: Settings, draft: Path) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             write_file(place, (draft / name).read_bytes(), mode=0o644)
         (draft / name).unlink()
-
-
-def _put_aside(settings: Settings, unknown: Sequence[str]) -> tuple[str, ...]:
-    """Move what no row names out of the sweep's way; return the ids of all that lies there."""
-    folder = settings.state / FOUND
-    if unknown:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for blob_id in unknown:
-            (settings.blobs / f"{blob_id}.age").rename(folder / f"{blob_id}.age")
-        sync_folder(folder)
-        sync_folder(settings.blobs)
-    return tuple(sorted(path.stem for path in folder.glob("*.age")))

@@ -1,8 +1,9 @@
 """How long what arrived may stay: the rule, and the sweep that follows it.
 
-    unacknowledged   removed after ``unacknowledged_days``, and at least 21 days after a warning
+    unacknowledged   removed after ``unacknowledged_days``, and at least 21 days after a warning;
+                     what was warned of counts no more once its time is longer again
     acknowledged     its file after ``acknowledged_days``; its row, the mark of sameness, 7 days on
-    replies          after ``reply_days``
+    replies          after ``reply_days`` in a slot; what waits for one stays
     withdrawals      their mark after a year
 
 The rule does no I/O and is told the day. Nothing at all is removed while the day itself is in
@@ -40,11 +41,13 @@ WITHDRAWN_DAYS = 365
 class Due:
     """What the rule says of a day: ids of submissions.
 
-    ``warn`` of those that nobody was warned of yet; ``remove`` those unacknowledged whose time is
+    ``warn`` of those that nobody was warned of yet; ``forget`` the warnings of those whose end is
+    far off again, because the settings were raised; ``remove`` those unacknowledged whose time is
     over; ``files`` of acknowledged ones are not needed any more, and neither are the ``marks``.
     """
 
     warn: tuple[bytes, ...]
+    forget: tuple[bytes, ...]
     remove: tuple[bytes, ...]
     files: tuple[bytes, ...]
     marks: tuple[bytes, ...]
@@ -80,7 +83,7 @@ def end_of(submission: StoredSubmission, retention: Retention) -> dt.date:
 
 def due(submissions: Iterable[StoredSubmission], today: dt.date, retention: Retention) -> Due:
     """Return what is due on ``today``."""
-    warn, remove, files, marks = [], [], [], []
+    warn, forget, remove, files, marks = [], [], [], [], []
     for submission in submissions:
         if submission.acknowledged is not None:
             age = (today - submission.acknowledged).days
@@ -88,12 +91,16 @@ def due(submissions: Iterable[StoredSubmission], today: dt.date, retention: Rete
                 files.append(submission.id)
             if age > max(MARK_DAYS, retention.acknowledged_days):
                 marks.append(submission.id)
-        elif submission.warned is None:
-            if (end_of(submission, retention) - today).days <= REMOVAL_WARNING_DAYS:
+            continue
+        left = (end_of(submission, retention) - today).days
+        if submission.warned is None:
+            if left <= REMOVAL_WARNING_DAYS:
                 warn.append(submission.id)
-        elif end_of(submission, retention) <= today:
+        elif left > REMOVAL_WARNING_DAYS:
+            forget.append(submission.id)
+        elif left <= 0:
             remove.append(submission.id)
-    return Due(tuple(warn), tuple(remove), tuple(files), tuple(marks))
+    return Due(tuple(warn), tuple(forget), tuple(remove), tuple(files), tuple(marks))
 
 
 def doubt_about(record: Record, today: dt.date) -> str | None:
@@ -132,6 +139,7 @@ def _sweep_on(store: Store, retention: Retention, today: dt.date, debris: int) -
     store.leaving.delete(found.remove, acknowledged=False)
     store.leaving.delete(found.marks, acknowledged=True)
     store.leaving.warn(found.warn, today)
+    store.leaving.forget_warnings(found.forget)
     gone = store.remove_files(found.files)
     # Only those whose rows are gone: a vault may have acknowledged one in the meantime.
     left = {row.id for row in store.rows()}

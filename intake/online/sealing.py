@@ -21,7 +21,7 @@ from intake.online.deriving import derive
 from intake.online.keys_in_force import InForce
 from intake.online.receiving import ArrivingFile
 from intake.online.refusal import Reason, Refusal
-from intake.online.sent import Sent, Taken, Words
+from intake.online.sent import Sent, Taken, Words, digest_of
 from intake.online.store.submissions import Arrival, Store
 from intake.receipt.code import Code
 from intake.receipt.derivation import ReceiptKeys
@@ -92,16 +92,22 @@ class Sealing:
         The same again in the same ``context`` is kept once; in another it is something new.
 
         Raises:
-            Refusal: its epoch was called closed, or ended so long ago that it may be.
+            Refusal: its epoch was called closed, or ended so long ago that it may be; or the code
+                was withdrawn, and this is no message from its mailbox.
             NothingInForce: whether it was cannot be known.
             StoreUnavailable, TooManyMessages: it is not kept.
         """
         keys = self._keys(code, today)
         arrival = self._finish(words, keys, Sent(kind, context), today)
+        mailbox = MailboxAddresses.of(keys.reply_key)
         if kind is not Kind.ACCOUNT:
             # Who writes after a withdrawal wants to be answered again. First: a failure between
             # the two must not say that nothing was kept.
-            self._store.replies.reopen(MailboxAddresses.of(keys.reply_key))
+            self._store.replies.reopen(mailbox)
+        elif self._store.replies.is_withdrawn(mailbox):
+            # A form knows nothing of it, and would bring back what was taken back. Asked only
+            # now: it may have been while this arrived.
+            raise Refusal(Reason.TAKEN_BACK)
         with self._committing(today):
             outcome = self._store.commit(self._draft, arrival)
         sizes = tuple(attachment.size for attachment in self._attachments)
@@ -144,7 +150,8 @@ class Sealing:
             identity=seal_identity(identifying, self._in_force.custodians),
             account_json=record.to_bytes(),
         )
-        everything = sent.parts(record, text, identity_document(identifying))
+        sealed_to = digest_of(self._in_force.reviewers, self._in_force.custodians)
+        everything = sent.parts(sealed_to, record, text, identity_document(identifying))
         return Arrival(
             address=keys.submission_address,
             sameness=keys.sameness(everything),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from intake.age.sealing.hybrid import HybridRecipient
 from intake.envelope.account import AccountRecord, Kind
+from intake.manifest.model import Role
 from intake.online.store.submissions import Outcome
 
 
@@ -37,6 +40,19 @@ class Taken:
     sameness: bytes
 
 
+def digest_of(reviewers: Sequence[HybridRecipient], custodians: Sequence[HybridRecipient]) -> bytes:
+    """Return the SHA-256 over whom something is sealed to, in whatever order they are named.
+
+    No two epochs have a recipient in common, so it tells them apart as well.
+    """
+    named = [
+        f"{role.value} {recipient}\n"
+        for role, recipients in ((Role.REVIEWERS, reviewers), (Role.CUSTODIANS, custodians))
+        for recipient in sorted(map(str, recipients))
+    ]
+    return hashlib.sha256("".join(named).encode("ascii")).digest()
+
+
 @dataclass(frozen=True)
 class Sent:
     """As what something is sent, and what was there already when it was.
@@ -47,14 +63,16 @@ class Sent:
     kind: Kind
     context: bytes = b""
 
-    def parts(self, record: AccountRecord, text: bytes, identity: bytes) -> Iterator[bytes]:
+    def parts(
+        self, sealed_to: bytes, record: AccountRecord, text: bytes, identity: bytes
+    ) -> Iterator[bytes]:
         """Yield what makes two submissions the same: all that was sent, and to whom it is sealed.
 
         A key may have been lost and revoked between two tries: the second opens where the first
-        does not, and must not be dropped for it. So epoch and version come first.
+        does not, and must not be dropped for it. So the recipients come first, as ``digest_of``
+        them.
         """
-        yield record.epoch.encode("utf-8")
-        yield record.manifest_version.to_bytes(8, "big")
+        yield sealed_to
         yield self.kind.value.encode("ascii")
         yield self.context
         yield text

@@ -26,6 +26,7 @@ from intake.online.daily import DailyLook
 from intake.online.deployment import Deployment
 from intake.online.retention import sweep
 from intake.online.settings import Settings
+from intake.online.status import problems_with_strays
 from intake.online.witness.app import create_app
 
 #: How long a connection may stay silent, in seconds, before its thread is taken back. A phone on a
@@ -169,6 +170,9 @@ def serve(settings: Settings, say: Callable[[str], object] = lambda _sentence: N
     deployment = Deployment.open(settings)
     sweep(deployment.store, deployment.keys, settings.retention, deployment.today())
     deployment.keys.sweep()
+    for problem in problems_with_strays(deployment.store):
+        logging.getLogger(__name__).error("%s", problem)
+        say(f"Problem: {problem}")
     say(f"Serving on {settings.listen}; stop with Ctrl-C.")
     Server(settings).run()
 

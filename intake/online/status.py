@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import collections
 import datetime as dt
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from intake.command_line import counted
 from intake.errors import IntakeError, ManifestRefused, NothingInForce
-from intake.manifest.model import Manifest
+from intake.manifest.model import Manifest, Role
 from intake.manifest.outlook import Exposure, exposures
 from intake.online.keys_in_force import InForce, KeysInForce
 from intake.online.on_the_way import OnTheWay, on_the_way
 from intake.online.settings import Settings
 from intake.online.signing_key import load_signing_key
 from intake.online.store.leaving import Quorum
-from intake.online.store.submissions import Store
+from intake.online.store.submissions import Store, StoredSubmission
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Status:
 
 def look(settings: Settings, keys: KeysInForce, today: dt.date) -> Status:
     """Return the status of a deployment, also where its store does not answer."""
+    if unused := problems_with_an_unused_state(settings):
+        return _unknown(unused)
     problems = problems_with_keys(settings, keys, today)
     in_force, history = _in_force(keys, today), _history(keys)
     sealed_to: collections.Counter[tuple[str, int]] = collections.Counter()
@@ -75,7 +79,8 @@ def look(settings: Settings, keys: KeysInForce, today: dt.date) -> Status:
         way = on_the_way(store, held, quorum, settings.retention)
         sealed_to.update((s.epoch, s.manifest_version) for s in held)
         count = len(held)
-        problems += way.problems()
+        problems += [*way.problems(), *problems_with_the_files(store, held, settings.blobs)]
+        problems += problems_with_strays(store)
     except IntakeError as error:
         problems.append(str(error))
     return Status(
@@ -93,6 +98,23 @@ def look(settings: Settings, keys: KeysInForce, today: dt.date) -> Status:
     )
 
 
+def _unknown(problems: Sequence[str]) -> Status:
+    """Return the status of a deployment that was not looked into."""
+    return Status(
+        submissions=None,
+        unacknowledged=None,
+        replies=None,
+        epoch=None,
+        epoch_ends=None,
+        manifest_version=None,
+        covered_until=None,
+        revocations=(),
+        exposed=(),
+        on_the_way=None,
+        problems=tuple(problems),
+    )
+
+
 def problems_with_keys(settings: Settings, keys: KeysInForce, today: dt.date) -> list[str]:
     """Return everything that is wrong, or soon will be, with keys and clock."""
     problems = []
@@ -102,7 +124,7 @@ def problems_with_keys(settings: Settings, keys: KeysInForce, today: dt.date) ->
     except NothingInForce as error:
         problems.append(f"No account is taken now. {error}")
     problems += problems_with_the_signing_key(settings, keys)
-    problems += problems_with_the_vaults(keys)
+    problems += problems_with_the_vaults(keys, today)
     problems += problems_with_the_clock(keys, today)
     return problems
 
@@ -127,16 +149,83 @@ def problems_with_the_signing_key(settings: Settings, keys: KeysInForce) -> list
     return [sentence]
 
 
-def problems_with_the_vaults(keys: KeysInForce) -> list[str]:
+def problems_with_the_vaults(keys: KeysInForce, today: dt.date) -> list[str]:
     """Return what keeps submissions from ever being acknowledged, if a manifest is believed."""
     history = _history(keys)
-    if not history or len(history[-1].vaults) >= history[-1].acks_required:
+    if not history:
+        return []
+    vaults, required = history[-1].vaults, history[-1].acks_required
+    if len(vaults) < required:
+        said = f"The manifest names {counted(len(vaults), 'vault', 'vaults')}"
+    elif (able := _able(keys, today)) is not None and able < required:
+        said = (
+            f"Of the vaults that the manifest names, {counted(able, 'has', 'have')} a reviewer's "
+            "key in the epoch in force"
+        )
+    else:
         return []
     sentence = (
-        f"The manifest names {counted(len(history[-1].vaults), 'vault', 'vaults')} and asks "
-        f"{history[-1].acks_required} to acknowledge what arrives, so nothing is ever deleted "
-        "here: let the reviewers bring the recipients.json of their vaults, and an admin run "
-        "'intake-keys add-recipients FILE' and 'intake-keys sign'."
+        f"{said}, and it asks {required} to acknowledge what arrives, so nothing is ever deleted "
+        "here for being acknowledged: let the reviewers bring the recipients.json of their "
+        "vaults, and an admin run 'intake-keys add-recipients FILE' and 'intake-keys sign'."
+    )
+    return [sentence]
+
+
+def _able(keys: KeysInForce, today: dt.date) -> int | None:
+    """Return how many vaults are also a reviewer's of what is taken now, if anything is."""
+    in_force = _in_force(keys, today)
+    if in_force is None:
+        return None
+    recipients = in_force.manifest.recipients_in(in_force.epoch, Role.REVIEWERS)
+    return len({v.name for v in in_force.manifest.vaults} & {r.name for r in recipients})
+
+
+def problems_with_the_files(
+    store: Store, held: Iterable[StoredSubmission], blobs: Path
+) -> list[str]:
+    """Return which of the submissions ``held`` have lost their files in the folder ``blobs``."""
+    lost = [s.id.hex() for s in held if not store.holds_all_of(s)]
+    if not lost:
+        return []
+    sentence = (
+        f"{len(lost)} submissions have lost their files, or a part of them ({lost[0]} and on): "
+        f"restore the folder {blobs} from wherever it was moved to."
+    )
+    return [sentence]
+
+
+def problems_with_strays(store: Store) -> list[str]:
+    """Return what is wrong where sealed files are here that the database does not know.
+
+    Raises:
+        StoreUnavailable: the database does not answer.
+    """
+    strays = store.strays()
+    if not strays:
+        return []
+    belong = counted(len(strays), "sealed file belongs", "sealed files belong")
+    sentence = (
+        f"{belong} to no row of this database: see that store.database is right; if the database "
+        "was lost, restore a backup, or run 'intake sweep --adopt'. Nothing removes them, and no "
+        "epoch is called closed."
+    )
+    return [sentence]
+
+
+def problems_with_an_unused_state(settings: Settings) -> list[str]:
+    """Return what is wrong where sealed files are all that is left of the state folder.
+
+    Whoever only looks must not make a database or keys there: a backup could not be restored then.
+    """
+    state = settings.state
+    names = {path.name for path in state.iterdir()} if state.is_dir() else set()
+    # A restoration that was killed before it was decided left a hidden folder.
+    if {name for name in names if not name.startswith(".")} != {settings.blobs.name}:
+        return []
+    sentence = (
+        f"{state} holds sealed files and nothing else: restore a backup ('intake restore FILE'), "
+        "or, where there is none, run 'intake sweep --adopt'."
     )
     return [sentence]
 

@@ -18,18 +18,20 @@ from pathlib import Path
 
 from intake.courier.bundle import LISTING, MANIFEST, ROOT, SUBMISSIONS, open_regular
 from intake.courier.digest import FIRST_BLOCK, SealedDigest, SealedHashes
+from intake.courier.file_systems import NOBODYS, make_folders, share_file, share_folder, unreadable
 from intake.courier.returns import RETURNS
-from intake.durable import remove_drafts, sync_folder
+from intake.durable import remove_drafts, sync_folder, write_file
 from intake.errors import AgeError, BundleBroken, StoreUnavailable
 from intake.steady_writer import SteadyWriter
 
-#: What may stand in the folder beside a bundle: the other direction, and file systems' own.
-_KNOWN = {SUBMISSIONS, ROOT, MANIFEST, RETURNS, "lost+found", "System Volume Information"}
+#: What may stand in the folder beside a bundle: its own files, and the other direction.
+_KNOWN = {SUBMISSIONS, ROOT, MANIFEST, RETURNS}
 _OURS = re.compile(r"[0-9a-f]{32}\.age")
 #: A sealed file that is not whole yet.
 _PARTIAL = ".partial"
 _OUR_PARTIAL = re.compile(r"[0-9a-f]{32}\.partial")
-_DRAFT = re.compile(r"\..*\.draft")
+#: Drafts, and what file systems put there themselves.
+_OF_NO_MATTER = re.compile(rf"(?:\..*\.draft)|(?:{NOBODYS.pattern})", NOBODYS.flags)
 
 Progress = Callable[[int], object]
 
@@ -48,19 +50,22 @@ class Stick:
         """Make the folder unless it is there, and open it.
 
         Raises:
-            BundleBroken: it holds something else, or another export is writing it.
+            BundleBroken: it cannot be made, holds something else, or another export is writing it.
             OSError: it cannot be written.
         """
         _refuse_foreign(folder)
         path = folder / SUBMISSIONS
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folders(folder)
         path.mkdir(exist_ok=True)
         try:
             files = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except PermissionError as error:
+            raise unreadable(path) from error
         except OSError as error:
             raise BundleBroken(f"{path} is no folder; export to an empty folder.") from error
         try:
             _lock(files, folder)
+            share_folder(files)
             stick = cls(folder, files)
             stick._sweep()  # our own
             yield stick
@@ -87,7 +92,7 @@ class Stick:
         # What stands there under its name may be the last whole copy, if ours turns out damaged.
         partial = submission_id + _PARTIAL
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(partial, flags, 0o600, dir_fd=self._files)
+        descriptor = os.open(partial, flags, 0o644, dir_fd=self._files)
         writer, digest = SteadyWriter(descriptor), SealedDigest(size)
         try:
             for block in blocks:
@@ -96,6 +101,7 @@ class Stick:
                 progress(len(block))
             writer.finish()
             hashes = digest.finish()
+            share_file(descriptor)
             name = _name(submission_id)
             os.rename(partial, name, src_dir_fd=self._files, dst_dir_fd=self._files)
         except BaseException as error:
@@ -134,6 +140,19 @@ class Stick:
         except OSError:
             return False
         return digest.hexdigest() == sha256
+
+    def write_small(self, name: str, data: bytes) -> None:
+        """Write a small file of the bundle: whole or not at all, durable, and for every reader.
+
+        Raises:
+            OSError: the stick is full or cannot be written.
+        """
+        write_file(self.folder / name, data, mode=0o644)
+        descriptor = open_regular(self.folder / name)
+        try:
+            share_file(descriptor)
+        finally:
+            os.close(descriptor)
 
     def holds(self, name: str, data: bytes) -> bool:
         """Return whether a small file of the bundle, read from the stick itself, is ``data``."""
@@ -220,10 +239,12 @@ def _lock(files: int, folder: Path) -> None:
 
 
 def _refuse_foreign(folder: Path) -> None:
+    if folder.exists() and not os.access(folder, os.R_OK | os.X_OK):
+        raise unreadable(folder)
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise BundleBroken(f"{folder} is no folder; name one on the stick.")
     if not folder.exists() or (folder / LISTING).exists():
         return
     names = (path.name for path in folder.iterdir())
-    if any(name not in _KNOWN and not _DRAFT.fullmatch(name) for name in names):
+    if not all(name in _KNOWN or _OF_NO_MATTER.fullmatch(name) for name in names):
         raise BundleBroken(f"{folder} holds other files; export to an empty folder.")

@@ -42,11 +42,18 @@ BUNDLE = Bundle(
     (SUBMISSION, OTHER),
     restored=dt.date(2026, 11, 2),
     taken={"12" * 32: 3},
-    replies={"34" * 16: ReplyState.FILED, "56" * 16: ReplyState.WAITING},
+    replies={
+        "34" * 16: ReplyState.FILED,
+        "56" * 16: ReplyState.WAITING,
+        "78" * 16: ReplyState.GONE,
+    },
 )
 
 
-@pytest.mark.parametrize("bundle", [BUNDLE, Bundle(1, (), ())])
+@pytest.mark.parametrize(
+    "bundle",
+    [BUNDLE, Bundle(1, (), ()), Bundle(2**31 - 1, (), (), taken={"12" * 32: 2**31 - 1})],
+)
 def test_listings_round_trip(bundle: Bundle, tmp_path: Path) -> None:
     data = serialise_bundle(bundle, None)
     assert parse_bundle(data).bundle == bundle
@@ -67,6 +74,7 @@ def test_a_listing_is_an_envelope_around_the_documented_fields() -> None:
     assert payload["replies"] == [
         {"id": "34" * 16, "state": "filed"},
         {"id": "56" * 16, "state": "waiting"},
+        {"id": "78" * 16, "state": "gone"},
     ]
     assert payload["submissions"][0] == {
         "id": "0f" * 16,
@@ -121,6 +129,8 @@ def of_submission(**fields: object) -> Callable[[dict[str, Any]], object]:
         lambda payload: payload.update(replies=[{"id": "34" * 15, "state": "filed"}]),
         lambda payload: payload.update(replies=["34" * 16]),
         lambda payload: payload.update(sequence=0),
+        lambda payload: payload.update(sequence=2**31),
+        lambda payload: payload.update(taken=[{"vault": "12" * 32, "sequence": 2**31}]),
         lambda payload: payload.update(sequence="1"),
         lambda payload: payload.update(sequence=True),
         lambda payload: payload.update(closed_epochs=[1]),

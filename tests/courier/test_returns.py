@@ -69,6 +69,7 @@ def of(field: str, **changes: object) -> Callable[[dict[str, Any]], object]:
         lambda payload: payload.update(new=1),
         lambda payload: payload.update(format="intake-return-2"),
         lambda payload: payload.update(sequence=0),
+        lambda payload: payload.update(sequence=2**31),
         lambda payload: payload.update(root="ef" * 31),
         lambda payload: payload["acknowledgements"].append(payload["acknowledgements"][0]),
         lambda payload: payload["replies"].append(payload["replies"][0]),

@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from intake.courier.bundle import LISTING
-from intake.courier.returns import REPLIES, RETURN, RETURNS, return_folder
+from intake.courier.bundle import LISTING, read_bundle
+from intake.courier.returns import (
+    REPLIES,
+    RETURN,
+    RETURNS,
+    read_return,
+    return_folder,
+    return_folders,
+)
 from intake.courier.stick_folder import StickFolder
 from intake.errors import BundleBroken
 from intake.manifest.signing import SigningIdentity
@@ -42,6 +51,95 @@ def test_a_write_that_fails_leaves_what_stood_there(
             stick.write(RETURN, b"after")
         assert stick.names() == {RETURN}
     assert (tmp_path / RETURN).read_bytes() == b"before"
+
+
+NOBODYS = [
+    *("lost+found", "System Volume Information", "$RECYCLE.BIN", "FOUND.000"),
+    *(".Trash-1000", ".Trashes", ".fseventsd", ".Spotlight-V100", ".TemporaryItems"),
+]
+
+
+@pytest.mark.parametrize("name", NOBODYS)
+def test_what_file_systems_put_there_is_nobodys(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    with StickFolder.opened(tmp_path) as stick, stick.return_of(VAULT) as own:
+        own.write(RETURN, b"listing")
+    assert (tmp_path / name).is_dir()
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """Return the mode of everything at and below a folder, by its path there."""
+    paths = (folder, *folder.rglob("*"))
+    return {str(p.relative_to(folder)): stat.S_IMODE(p.stat().st_mode) for p in paths}
+
+
+@pytest.fixture
+def narrow() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_what_is_written_is_for_every_reader_whatever_the_umask(tmp_path: Path) -> None:
+    way = tmp_path / "a" / "stick"
+    with (
+        StickFolder.opened(way) as stick,
+        stick.return_of(VAULT) as own,
+        own.subfolder(REPLIES) as slots,
+    ):
+        slots.write(f"{ID}.age", b"slot")
+        own.write(RETURN, b"listing")
+    found = modes(tmp_path / "a")
+    files = {path for path in found if path.endswith((".age", RETURN))}
+    assert len(files) == 2
+    assert {found[path] for path in files} == {0o644}
+    assert {mode for path, mode in found.items() if path not in files} == {0o755}
+
+
+@pytest.mark.usefixtures("narrow")
+def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with StickFolder.opened(tmp_path / "mine" / "stick"):
+        pass
+    with StickFolder.opened(tmp_path / "mine" / "stick"):
+        pass
+    assert modes(tmp_path / "mine") == {".": 0o700, "stick": 0o755}
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
+def test_a_file_system_without_modes_is_written_all_the_same(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_descriptor: int, _mode: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fchmod", refused)
+    with StickFolder.opened(tmp_path / "stick") as stick, stick.return_of(VAULT) as own:
+        own.write(RETURN, b"listing")
+
+
+def test_a_stick_that_another_user_wrote_for_nobody_else_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_arguments: object, **_more: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(BundleBroken, match="may not be read by this user"):
+        StickFolder.opened(tmp_path).__enter__()
+    for look in (return_folders, read_return, read_bundle):
+        with pytest.raises(BundleBroken, match="may not be read by this user"):
+            look(tmp_path)
+
+
+def test_a_path_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with (
+        pytest.raises(BundleBroken, match=r"cannot be made \(Not a directory\)"),
+        StickFolder.opened(tmp_path / "file" / "stick"),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("ours", [LISTING, RETURNS])

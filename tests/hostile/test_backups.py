@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -17,13 +18,23 @@ from werkzeug.test import Client
 
 from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.open import open_age
-from intake.courier.bundle import read_bundle
-from intake.errors import BackupRefused, IntakeError, ManifestRefused
+from intake.courier.bundle import UNKNOWN_EPOCH, read_bundle
+from intake.errors import (
+    BackupRefused,
+    BundleBroken,
+    DocumentMalformed,
+    IntakeError,
+    ManifestRefused,
+)
+from intake.manifest import dsse
+from intake.offline.admin.backups import open_backup
 from intake.online.backup import make_backup
 from intake.online.courier import Seal, export_bundle
 from intake.online.importing import import_return
-from intake.online.restoring import FOUND, Restored, finish_restoration, restore
-from intake.online.settings import Settings, read_settings
+from intake.online.restoring import Restored, finish_restoration, restore
+from intake.online.retention import sweep
+from intake.online.settings import Retention, Settings, read_settings
+from intake.online.signing_key import load_signing_key
 from intake.online.store.replies import Filing
 from intake.online.store.submissions import Store
 from intake.online.witness.app import create_app
@@ -228,7 +239,7 @@ def test_a_reply_that_was_deleted_does_not_come_back(
     import_return(deployment.store, deployment.keys, stick.write(), TODAY, kept_days=0)
 
     def delete() -> None:
-        deployment.store.replies.delete(mailbox.addresses, bytes.fromhex(carried.id))
+        deployment.store.replies.delete(mailbox.addresses, bytes.fromhex(carried.id), TODAY)
 
     if deleted_first:
         delete()
@@ -304,15 +315,124 @@ def test_a_machine_without_any_sealed_file_is_restored_too(house: House) -> None
     assert fresh.deployment().store.count() == 0
 
 
-def test_what_arrived_after_the_backup_is_put_aside_and_not_swept_away(house: House) -> None:
+def test_what_arrived_after_the_backup_is_taken_in_and_leaves(house: House, tmp_path: Path) -> None:
     out = house.opened(house.back_up())
     late = submit(house.scene, "late")
     fresh = house.fresh()
     done = restore(fresh.settings, out, TODAY)
     assert done.found == (late.hex(),)
     fresh.deployment().store.sweep()
-    with fresh.opened(fresh.settings.state / FOUND / f"{late.hex()}.age") as envelope:
+    assert fresh.accounts() == ["late"]
+    export(fresh, tmp_path / "stick")
+    (carried,) = read_bundle(tmp_path / "stick").bundle.submissions
+    assert (carried.id, carried.epoch) == (late.hex(), UNKNOWN_EPOCH)
+    with fresh.opened(carried.path(tmp_path / "stick")) as envelope:
         assert envelope.account_text() == "late"
+
+
+def test_nothing_is_removed_because_a_backup_says_so(house: House, tmp_path: Path) -> None:
+    """Its row says acknowledged, and its file is here: nobody knows by whom, if at all."""
+    submit(house.scene, "account")
+    stick = ReturnStick(tmp_path / "stick", house.scene.vault, root_hash(house.scene))
+    stick.acknowledge(*house.scene.sealed()).write()
+    deployment = house.scene.deployment()
+    import_return(deployment.store, deployment.keys, stick.folder, TODAY, kept_days=1)
+    fresh, done = house.restored()
+    assert (done.submissions, done.lost, done.found) == (1, (), ())
+    (row,) = fresh.deployment().store.rows()
+    assert row.acknowledged is None
+    sweep(fresh.deployment().store, fresh.keys(), Retention(), TODAY)
+    assert fresh.accounts() == ["account"]
+
+
+def test_a_file_of_another_size_is_taken_in_and_not_removed(house: House) -> None:
+    account = submit(house.scene, "account")
+    out = house.opened(house.back_up())
+    fresh = house.fresh()
+    (file,) = fresh.sealed()
+    file.write_bytes(file.read_bytes() + b"more")
+    done = restore(fresh.settings, out, TODAY)
+    assert (done.submissions, done.lost, done.found) == (0, (), (account.hex(),))
+    fresh.deployment().store.sweep()
+    assert fresh.sealed() == [file]
+
+
+def test_an_export_does_not_take_the_place_of_a_bundle_from_before(
+    house: House, tmp_path: Path
+) -> None:
+    """The machine and its accounts are lost: what is on the stick is the last copy."""
+    out = house.opened(house.back_up())
+    submit(house.scene, "last copy")
+    stick = tmp_path / "stick"
+    export(house.scene, stick)
+    fresh = house.fresh(blobs=False)
+    restore(fresh.settings, out, TODAY)
+    before = everything_in(stick)
+    with pytest.raises(BundleBroken, match="import it and then empty the folder"):
+        export(fresh, stick)
+    assert everything_in(stick) == before
+    export(fresh, tmp_path / "another")
+    export(fresh, tmp_path / "another")
+    assert read_bundle(tmp_path / "another").bundle.restored == TODAY
+
+
+# --- who made it ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def named(house: House) -> House:
+    """A house whose manifest names the server's key."""
+    key = load_signing_key(house.scene.settings.state).public().key
+    house.scene.publish_next(server=key)
+    house.scene.deployment().keys.on(TODAY)
+    return house
+
+
+def test_a_backup_that_the_server_signed_is_restored_without_a_warning(named: House) -> None:
+    submit(named.scene, "account")
+    fresh, done = named.restored()
+    assert done.signed
+    assert fresh.accounts() == ["account"]
+
+
+def test_a_backup_whose_manifest_names_no_server_is_restored_and_not_believed(
+    house: House,
+) -> None:
+    _, done = house.restored()
+    assert not done.signed
+
+
+def test_a_backup_that_was_changed_is_refused(named: House) -> None:
+    submit(named.scene, "account")
+    out = rewritten(a_count_that_goes_back)(named, named.opened(named.back_up()))
+    fresh = named.fresh()
+    before = everything_in(fresh.folder)
+    with pytest.raises(BackupRefused, match="not signed by the server"):
+        restore(fresh.settings, out, TODAY)
+    assert everything_in(fresh.folder) == before
+
+
+def test_a_backup_that_nobody_could_restore_is_not_made(named: House) -> None:
+    (named.scene.settings.state / "signing.key").unlink()
+    with pytest.raises(BackupRefused, match="names another server's key"):
+        named.back_up()
+    assert not list(named.folder.glob("*backup.age*"))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "device"])
+def test_what_is_no_plain_file_is_refused_at_once(house: House, tmp_path: Path, kind: str) -> None:
+    out, file = house.opened(house.back_up()), tmp_path / "odd"
+    if kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to(out if kind == "link" else "/dev/zero")
+    fresh = house.fresh()
+    with pytest.raises(BackupRefused, match="cannot be read"):
+        restore(fresh.settings, file, TODAY)
+    identity = HybridIdentity(house.scene.admin.backup_seed())
+    with pytest.raises(DocumentMalformed, match="cannot be read"):
+        open_backup(file, identity, tmp_path / "out", whose="admin", progress=lambda _n: None)
+    assert not list(tmp_path.glob("*out*"))
 
 
 # --- what is no backup for here ------------------------------------------------------------------
@@ -377,7 +497,7 @@ def a_file_too_many(members: dict[str, bytes]) -> None:
 
 
 def another_format(members: dict[str, bytes]) -> None:
-    members["backup.json"] = members["backup.json"].replace(b"backup-1", b"backup-2")
+    change_index(members, lambda index: index.update(format="intake-backup-1"))
 
 
 def no_index(members: dict[str, bytes]) -> None:
@@ -386,13 +506,83 @@ def no_index(members: dict[str, bytes]) -> None:
 
 def listed(members: dict[str, bytes], name: str, data: bytes) -> None:
     """Put a member in, with its hash in the index."""
-    import hashlib  # noqa: PLC0415
-
-    index = json.loads(members["backup.json"])
-    index["members"] = [m for m in index["members"] if m["name"] != name]
     digest = hashlib.sha256(data).hexdigest()
-    index["members"].append({"name": name, "size": len(data), "sha256": digest})
-    members[name], members["backup.json"] = data, json.dumps(index).encode()
+
+    def relist(index: dict[str, Any]) -> None:
+        index["members"] = [m for m in index["members"] if m["name"] != name]
+        index["members"].append({"name": name, "size": len(data), "sha256": digest})
+
+    members[name] = data
+    change_index(members, relist)
+
+
+def change_index(members: dict[str, bytes], change: Callable[[dict[str, Any]], object]) -> None:
+    """Change what the index says, under the signatures that it had."""
+    envelope = dsse.read_envelope(json.loads(members["backup.json"]))
+    index = json.loads(envelope.payload)
+    change(index)
+    changed = replace(envelope, payload=json.dumps(index).encode())
+    members["backup.json"] = dsse.envelope_bytes(changed)
+
+
+def unlisted(members: dict[str, bytes], prefix: str) -> None:
+    """Take members out, also of the index."""
+    for name in [name for name in members if name.startswith(prefix)]:
+        del members[name]
+
+    def relist(index: dict[str, Any]) -> None:
+        index["members"] = [m for m in index["members"] if not m["name"].startswith(prefix)]
+
+    change_index(members, relist)
+
+
+def a_count_that_goes_back(members: dict[str, bytes]) -> None:
+    listed(members, "state/courier.json", b'{"sequence": 1}')
+
+
+def no_count_of_bundles(members: dict[str, bytes]) -> None:
+    unlisted(members, "state/courier.json")
+
+
+def no_record_of_what_was_seen(members: dict[str, bytes]) -> None:
+    unlisted(members, "state/high-water")
+
+
+def a_day_after_all_days(members: dict[str, bytes]) -> None:
+    listed(members, "state/restored.json", b'{"day": "9999-12-31"}')
+
+
+def a_restored_day_that_is_none(members: dict[str, bytes]) -> None:
+    listed(members, "state/restored.json", b'{"day": "soon"}')
+
+
+def the_same_row_twice(members: dict[str, bytes]) -> None:
+    listed(members, "submissions.jsonl", 2 * members["submissions.jsonl"])
+
+
+def two_rows_of_one_address(members: dict[str, bytes]) -> None:
+    row = json.loads(members["submissions.jsonl"])
+    other = {**row, "id": "00" * 16, "sameness": "00" * 32}
+    data = b"\n".join(json.dumps(r).encode() for r in (row, other))
+    listed(members, "submissions.jsonl", data)
+
+
+def a_number_that_no_database_holds(members: dict[str, bytes]) -> None:
+    row = {**json.loads(members["submissions.jsonl"]), "size": 2**64}
+    listed(members, "submissions.jsonl", json.dumps(row).encode())
+
+
+def an_epoch_that_is_none(members: dict[str, bytes]) -> None:
+    row = {**json.loads(members["submissions.jsonl"]), "epoch": "../x"}
+    listed(members, "submissions.jsonl", json.dumps(row).encode())
+
+
+def a_line_without_an_end(members: dict[str, bytes]) -> None:
+    listed(members, "reply_marks.jsonl", b'{"id": "' + b"0" * 5_000_000)
+
+
+def a_key_far_too_large(members: dict[str, bytes]) -> None:
+    listed(members, "root.pub", bytes(5_000_000))
 
 
 def a_path_that_leads_out(members: dict[str, bytes]) -> None:
@@ -427,6 +617,10 @@ REFUSED = [
             *(a_byte_changed, a_table_missing, the_index_missing, a_file_too_many),
             *(another_format, no_index, a_path_that_leads_out, a_foreign_state_file),
             *(a_row_that_is_none, a_server_key_of_another_length, a_manifest_of_another),
+            *(no_count_of_bundles, no_record_of_what_was_seen, a_day_after_all_days),
+            *(a_restored_day_that_is_none, the_same_row_twice, two_rows_of_one_address),
+            *(a_number_that_no_database_holds, an_epoch_that_is_none, a_line_without_an_end),
+            a_key_far_too_large,
         )
     ),
 ]
@@ -550,9 +744,9 @@ def test_a_restoration_killed_at_any_step_is_whole_or_not_begun(
         if not (settings.state / "server.key").exists():
             restore(settings, out, TODAY)
         fresh = replace(house.scene, folder=settings.state.parent, settings=settings)
-        assert fresh.accounts() == ["account 0", "account 1"]
-        assert fresh.deployment().store.count() == 2
-        assert (settings.state / FOUND / f"{late.hex()}.age").exists()
+        assert fresh.accounts() == ["account 0", "account 1", "late"]
+        rows = {row.id: row.epoch for row in fresh.deployment().store.rows()}
+        assert (len(rows), rows[late]) == (3, UNKNOWN_EPOCH)
         assert not list(settings.state.glob(".*"))
         for name in ("server.key", "signing.key"):
             ours = house.scene.settings.state / name

@@ -29,12 +29,14 @@ from intake.age.opening.open import open_bytes
 from intake.age.sealing.passphrase import PassphraseRecipient
 from intake.age.sealing.seal import seal_bytes
 from intake.courier.bundle import BUNDLE_TYPE, LISTING, MANIFEST, ROOT, SUBMISSIONS
+from intake.envelope.account import Kind
 from intake.errors import AgeError, BundleBroken, IntakeError
 from intake.manifest import dsse
 from intake.manifest.signing import SigningIdentity
 from intake.offline import trust
 from intake.offline.catalogue import Status
 from intake.offline.inbox import ImportReport, import_bundle
+from intake.offline.mailboxes import withdrawals
 from intake.offline.returning import write_return
 from intake.offline.vault import Vault
 from intake.secret import Secret
@@ -465,20 +467,131 @@ def test_bundles_in_any_order_leave_one_and_the_same_vault(
     ]
 
 
-@pytest.mark.parametrize("taken", [2**53 - 1, 2**64, 10**4000])
+@pytest.mark.parametrize(
+    ("taken", "adopted"), [(1_000_000, True), (1_000_001, False), (2**31 - 1, False)]
+)
 def test_a_number_beyond_all_counts_does_not_become_ours(
-    taken: int, vault: Vault, tmp_path: Path
+    taken: int, vault: Vault, tmp_path: Path, *, adopted: bool
 ) -> None:
-    """Else the vault could never write a return again."""
+    """Else the vault could soon write no return any more, whoever has the server by then."""
     signer = vault.signer()
     assert signer is not None
     stick = Stick.make(tmp_path / "stick", seal(mine(vault)))
     stick.taken = {dsse.ed25519_keyid(signer.public().key): taken, "ab" * 32: 5}
     stick.sign(SERVER, root(), history_of(vault))
-    take(vault, stick.folder)
-    assert vault.catalogue().sequence == 0
+    report = take(vault, stick.folder)
+    assert vault.catalogue().sequence == (taken if adopted else 0)
+    [warning] = report.warnings
+    assert ("older copy" if adopted else "far beyond all that it has written") in warning
+    # The rest of what it says is believed.
+    assert {entry.at_server for entry in vault.entries().values()} == {True}
+    if adopted:
+        return
     content = write_return(vault, stick.folder, lambda _count: None).content
     assert content.sequence == 1
+
+
+@pytest.mark.parametrize("taken", [2**31, 2**53 - 1, 2**64, 10**4000])
+def test_a_number_that_no_return_can_have_is_none(taken: int, vault: Vault, tmp_path: Path) -> None:
+    stick = Stick.make(tmp_path / "stick", seal(mine(vault)))
+    stick.taken = {"ab" * 32: taken}
+    stick.sign(SERVER, root(), history_of(vault))
+    with pytest.raises(BundleBroken):
+        take(vault, stick.folder)
+    assert vault.ids() == ()
+
+
+# --- a server that was taken over, and is its owners' again ----------------------------------
+
+TAKEN_OVER: dict[str, dict[str, Any]] = {
+    "a number beyond the next": {"sequence": 2**31 - 1},
+    "restored tomorrow": {"sequence": 1, "restored": LATER + dt.timedelta(days=1)},
+}
+
+
+def bundles(vault: Vault, folder: Path, **changes: Any) -> tuple[Stick, Stick]:
+    """Return a bundle of who took the server over, and of its owners afterwards."""
+    false = Stick.make(folder / "false", seal(mine(vault), "one"))
+    for name, value in changes.items():
+        setattr(false, name, value)
+    true = Stick.make(folder / "true")
+    true.add(false.path(0).read_bytes(), false.submissions[0].id)
+    true.sequence = 7
+    for stick in (false, true):
+        stick.sign(SERVER, root(), history_of(vault))
+    true.close(EPOCH)
+    return false, true
+
+
+@pytest.mark.parametrize("name", TAKEN_OVER)
+def test_a_server_once_taken_over_does_not_silence_a_vault_for_ever(
+    name: str, vault: Vault, tmp_path: Path, program: Program
+) -> None:
+    false, true = bundles(vault, tmp_path, **TAKEN_OVER[name])
+    take(vault, false.folder)
+    told = program.fails("import", true.folder)
+    assert "older than the newest" in told
+    assert "--believe" in told
+    assert program("import", true.folder, "--believe").status == 1
+    assert vault.catalogue().newest != (dt.date.min, 7)
+    said = program.well("import", true.folder, "--believe", "--yes")
+    assert "counts it as the newest from now on" in said
+    assert vault.catalogue().newest == (dt.date.min, 7)
+    assert vault.closed_epochs() == {EPOCH}
+    # From now on without a word, and the false one no more than any old one.
+    true.sequence = 8
+    true.write()
+    program.well("import", true.folder)
+
+
+def test_what_only_a_false_bundle_listed_counts_as_taken_back(
+    vault: Vault, tmp_path: Path, program: Program
+) -> None:
+    """Whether it came before the notice nobody knows: we think of the witness."""
+    false, true = bundles(vault, tmp_path, sequence=2**31 - 1)
+    added = false.add(seal(mine(vault), "two"))
+    take(vault, false.folder)
+    program.well("import", true.folder, "--believe", "--yes")
+    assert vault.catalogue().entries[added.id].bundle is None
+    true.sequence = 8
+    notice = true.add(seal(mine(vault), "", kind=Kind.WITHDRAWAL))
+    take(vault, true.folder)
+    assert set(withdrawals(vault.entries())) == {added.id, true.submissions[0].id}
+    assert notice.id in vault.ids()
+
+
+def test_a_restoration_that_is_still_to_come_is_not_believed(
+    vault: Vault, tmp_path: Path, program: Program
+) -> None:
+    to_come = LATER + dt.timedelta(days=2)
+    false, true = bundles(vault, tmp_path, sequence=1, restored=to_come)
+    false.close(EPOCH)
+    report = take(vault, false.folder)
+    assert set(report.imported) == false.ids()
+    [warning] = report.warnings
+    assert f"restored on {to_come}, and this machine's clock shows {LATER}" in warning
+    assert vault.catalogue().newest is None
+    assert vault.closed_epochs() == frozenset()
+    assert take(vault, true.folder).closed == (EPOCH,)
+    # Where it is the server's clock that was wrong, a person says so, once.
+    program.well("import", false.folder, "--believe", "--yes")
+    assert vault.catalogue().newest == (to_come, 1)
+    false.sequence = 2
+    false.write()
+    assert take(vault, false.folder).warnings == ()
+    assert vault.catalogue().newest == (to_come, 2)
+
+
+def test_what_the_server_has_not_signed_is_not_believed_on_anybodys_word(
+    vault: Vault, tmp_path: Path, program: Program
+) -> None:
+    false, true = bundles(vault, tmp_path, sequence=2**31 - 1)
+    take(vault, false.folder)
+    true.signer = SigningIdentity.generate("server")
+    true.write()
+    done = program("import", true.folder, "--believe", "--yes")
+    assert "not signed" in done.errors[0]
+    assert vault.catalogue().newest == (dt.date.min, 2**31 - 1)
 
 
 def listed_reply(payload: dict[str, Any]) -> None:

@@ -20,8 +20,11 @@ import pytest
 from sqlalchemy import event
 from werkzeug.test import Client
 
+from intake.online.store.submissions import Store
 from intake.online.witness.app import create_app
 from tests.support.deployments import Scene, hidden_fields, make_scene, receipt_code, send
+from tests.support.kills import every_kill
+from tests.support.stores import DAY, arrival, blobs, commit, draft, mailbox_of
 
 FILES = [("a.jpg", b"x" * 200_000)]
 
@@ -131,6 +134,50 @@ def test_a_kill_at_any_step_loses_no_receipt_and_leaves_no_debris(
         assert scene.accounts() == ["words"]
     print(f"{step - 1} steps {'after' if after else 'before'}, {shown_after_kill} receipts shown")
     assert step > 15, "hardly any step was tried"
+
+
+def forgotten(store: Store) -> None:
+    store.forget(arrival("gone", "").address, mailbox_of("gone"), DAY)
+
+
+def withdrawn(store: Store) -> None:
+    store.withdraw(draft(store), arrival("gone", "notice"), mailbox_of("gone"))
+
+
+def over(store: Store) -> None:
+    gone = [row.id for row in store.rows() if row.size == len(b"gone, as sealed")]
+    store.leaving.delete(gone, acknowledged=False)
+    store.remove_files(gone)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("delete", [forgotten, withdrawn, over])
+def test_a_kill_at_any_step_of_a_deletion_loses_nothing_and_brings_nothing_back(
+    tmp_path: Path, delete: Callable[[Store], None], *, after: bool
+) -> None:
+    stores: dict[int, Store] = {}
+
+    def work(step: int) -> Callable[[], object]:
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        store = Store.open(database=f"sqlite:///{folder}/db", blobs=folder / "blobs")
+        commit(store, "kept", "words", b"kept, sealed")
+        commit(store, "gone", "words", b"gone, as sealed")
+        store._engine.dispose()
+        stores[step] = store
+        return lambda: delete(store)
+
+    for step in every_kill(work, after=after):
+        store = stores[step]
+        rows = {row.id.hex() for row in store.rows()}
+        store.sweep()
+        assert {path.name for path in blobs(store)} == {f"{i}.age" for i in rows}
+        contents = {path.read_bytes() for path in blobs(store)}
+        assert b"kept, sealed" in contents
+        assert (store.strays(), store.sweep()) == ([], 0)
+        delete(store)
+        assert b"gone, as sealed" not in {path.read_bytes() for path in blobs(store)}
+        store._engine.dispose()
 
 
 def cookie_of_that_time(client: Client, hidden: dict[str, str]) -> None:

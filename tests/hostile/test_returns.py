@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from intake import strict_json
+from intake.courier.bundle import ReplyState
 from intake.courier.returns import RETURN, Acknowledgement, CarriedReply, serialise_return
 from intake.errors import BundleBroken, IntakeError, NothingInForce
 from intake.manifest.signing import SigningIdentity
@@ -426,11 +427,11 @@ def test_a_ninth_reply_waits_and_a_seventeenth_stays_with_the_reviewer(house: Ho
     (problem,) = problems_of(found)
     assert problem.startswith("1 reply found no room")
     replies = house.scene.deployment().store.replies
-    replies.delete(house.mailbox.addresses, bytes.fromhex(carried[0].id))
+    replies.delete(house.mailbox.addresses, bytes.fromhex(carried[0].id), TODAY)
     stick.sequence = 2
     found = house.take(stick.write())
     assert found.filings == {Filing.KNOWN: 16, Filing.WAITING: 1}, "the deleted one stays deleted"
-    assert carried[0].id not in {i.hex() for i in replies.states()}
+    assert replies.states()[bytes.fromhex(carried[0].id)] is ReplyState.GONE
 
 
 def test_a_reply_to_who_has_withdrawn_is_refused_and_the_others_are_filed(house: House) -> None:

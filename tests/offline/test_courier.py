@@ -177,8 +177,14 @@ def test_a_vault_restored_from_a_copy_learns_its_number(vault: Vault, stick: Sti
     assert signer is not None
     stick.sequence, stick.taken = 2, {dsse.ed25519_keyid(signer.public().key): 41}
     stick.write()
-    take(vault, stick)
+    [warning] = take(vault, stick).warnings
+    assert "taken return 41 of this vault, which knows only of 0" in warning
+    assert "older copy" in warning
     assert send(vault, stick.folder).content.sequence == 42
+    # It knows by now, and the server has taken what it knows of.
+    stick.sequence = 3
+    stick.write()
+    assert take(vault, stick).warnings == ()
 
 
 # --- what is acknowledged --------------------------------------------------------------------
@@ -252,6 +258,36 @@ def test_what_is_not_whole_here_is_not_acknowledged_and_mended_by_the_stick(
     assert acknowledged(send(vault, stick.folder).content) == {one, two}
 
 
+@pytest.mark.parametrize("spoil", SPOILED)
+def test_nothing_is_acknowledged_again_unread(spoil: str, vault: Vault, stick: Stick) -> None:
+    """The stick with the first return was lost, and so may be the vault's copy by now."""
+    one, two = (submission.id for submission in stick.submissions)
+    send(vault, stick.folder)
+    vault.mark_read(one)
+    SPOILED[spoil](vault.path(one))
+    returned_now = send(vault, stick.folder)
+    assert acknowledged(returned_now.content) == {two}
+    [warning] = returned_now.warnings
+    assert one in warning
+    assert "An earlier return acknowledged it (number 1)" in warning
+    expected = Status.MISSING if spoil == "missing" else Status.DAMAGED
+    assert vault.entries()[one].status is expected
+    assert acknowledged(send(vault, stick.folder).content) == {two}
+    take(vault, stick)
+    assert acknowledged(send(vault, stick.folder).content) == {one, two}
+
+
+def test_what_cannot_be_mended_stays_damaged(vault: Vault, stick: Stick) -> None:
+    one = stick.submissions[0].id
+    with vault.exclusive():
+        vault.replace_keys(vault.keys.without(EPOCH))
+    break_header(vault.path(one))
+    assert one not in acknowledged(send(vault, stick.folder).content)
+    take(vault, stick)
+    assert vault.entries()[one].status is Status.DAMAGED
+    assert one not in acknowledged(send(vault, stick.folder).content)
+
+
 def test_damage_that_is_found_is_said(vault: Vault, stick: Stick) -> None:
     one = stick.submissions[0].id
     flip(vault.path(one))
@@ -288,7 +324,9 @@ def test_what_is_read_is_told_for_the_progress(vault: Vault, stick: Stick) -> No
     total = total_size(vault)
     write_return(vault, stick.folder, told.append)
     assert sum(told) == total == sum(vault.path(name).stat().st_size for name in stick.ids())
-    assert total_size(vault) == 0
+    # Each return says it anew, and reads it anew.
+    write_return(vault, stick.folder, told.append)
+    assert sum(told) == 2 * total_size(vault) == 2 * total
 
 
 def test_the_hash_is_of_what_the_vault_keeps(vault: Vault, stick: Stick) -> None:
@@ -310,6 +348,15 @@ def test_a_vault_that_no_manifest_names_writes_nothing(vault: Vault, stick: Stic
         send(vault, stick.folder)
     assert not (stick.folder / RETURNS).exists()
     assert vault.catalogue().sequence == 0
+
+
+def test_a_custodians_vault_is_told_why_it_can_write_nothing(tmp_path: Path) -> None:
+    vault = Vault.create(tmp_path / "vault", "ba", PASSPHRASE, work_factor=10)
+    with vault.exclusive():
+        vault.add_epochs({EPOCH: HybridIdentity.generate()}, Role.CUSTODIANS)
+    with pytest.raises(VaultUnusable, match="custodian's and no reviewer's"):
+        send(vault, tmp_path / "back")
+    assert not (tmp_path / "back").exists()
 
 
 def test_a_vault_that_knows_no_manifest_writes_nothing(tmp_path: Path) -> None:
@@ -486,3 +533,50 @@ def test_a_stick_that_cannot_be_written_is_one_sentence_and_nothing_is_lost(
     # The number it had may be passed over.
     said = program.well("courier", stick.folder)
     assert said.startswith("Wrote return 2 with 1 reply and 2 acknowledgements.\n")
+
+
+FORBIDDEN = """
+import os, re
+_open = os.open
+def refusing(path, flags, *arguments, **options):
+    if re.search({pattern!r}, str(path)):
+        raise PermissionError(13, "Permission denied", str(path))
+    return _open(path, flags, *arguments, **options)
+os.open = refusing
+"""
+
+
+def forbidding(program: Program, pattern: str) -> Program:
+    """Return the program for a user who may not open files whose paths match."""
+    return replace(program, before=f"{program.before}\n{FORBIDDEN.format(pattern=pattern)}")
+
+
+@pytest.mark.parametrize("pattern", ["/stick$", "^returns$", r"^\.return\.json\."])
+def test_a_stick_of_another_user_is_its_own_sentence(
+    pattern: str, stick: Stick, program: Program
+) -> None:
+    sentence = forbidding(program, pattern).fails("courier", stick.folder)
+    assert "by this user" in sentence
+    assert "room" not in sentence
+
+
+@pytest.mark.parametrize("command", ["import", "courier"])
+def test_a_folder_that_may_not_be_read_is_no_wrong_usage(
+    command: str, vault: Vault, stick: Stick, program: Program
+) -> None:
+    program = forbidding(program, f"/stick$|/{LISTING}$")
+    no_access = "import os\nos.access = lambda *_args, **_options: False"
+    program = replace(program, before=f"{program.before}\n{no_access}")
+    assert "may not be read by this user" in program.fails(command, stick.folder, status=1)
+    assert vault.catalogue().sequence in {0, 1}
+
+
+def test_files_that_may_not_be_read_are_not_called_missing(
+    stick: Stick, vault: Vault, program: Program
+) -> None:
+    added = stick.add(seal([vault.keys.epochs[EPOCH].recipient()], "three"))
+    done = forbidding(program, f"^{added.id}.age$")("import", stick.folder)
+    assert done.status == 1
+    [sentence] = done.errors
+    assert "may not be read by this user" in sentence
+    assert "export again" not in sentence

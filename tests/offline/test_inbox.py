@@ -14,7 +14,9 @@ from intake.age.header import parse_header
 from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.open import open_bytes
 from intake.age.sealing.seal import seal_bytes
+from intake.courier.bundle import UNKNOWN_EPOCH
 from intake.envelope.account import Kind
+from intake.envelope.identity import seal_identity
 from intake.errors import BundleBroken, NotForUs, NotInVault, VaultUnusable
 from intake.manifest.fingerprint import root_fingerprint
 from intake.manifest.model import Role
@@ -22,6 +24,7 @@ from intake.manifest.payload import serialise_root
 from intake.manifest.signing import SigningIdentity
 from intake.offline import inbox, trust
 from intake.offline.catalogue import Catalogue, Status
+from intake.offline.destroying import survey
 from intake.offline.inbox import ImportReport, import_bundle
 from intake.offline.mailboxes import Withdrawal, same_mailbox, withdrawals
 from intake.offline.rekeying import rekey
@@ -840,3 +843,99 @@ def test_what_a_quorum_was_left_with_is_wrapped_to_us_by_the_next_import(
 
 def files(vault: Vault) -> list[Path]:
     return [path for path in vault.folder.rglob("*") if path.is_file()]
+
+
+# --- epochs that a restored server does not know ---------------------------------------------
+
+
+def test_the_account_says_its_epoch_where_the_server_does_not_know_it(
+    vault: Vault, tmp_path: Path
+) -> None:
+    with vault.exclusive():
+        vault.add_epochs({"2026-12": HybridIdentity.generate()})
+    december = [vault.keys.epochs["2026-12"].recipient()]
+    stick = Stick.make(tmp_path / "stick")
+    stick.add(seal(december, epoch="2026-12", manifest_version=3), epoch=UNKNOWN_EPOCH)
+    closing(stick, history_of(vault))
+    report = take(vault, stick)
+    assert set(report.imported) == stick.ids()
+    assert report.closed == (EPOCH,)
+    [entry] = vault.entries().values()
+    assert (entry.epoch, entry.status) == ("2026-12", Status.UNREAD)
+    assert set(take(vault, stick).known) == stick.ids()
+
+
+def test_what_was_here_before_the_server_forgot_its_epoch_keeps_it(
+    vault: Vault, stick: Stick
+) -> None:
+    take(vault, stick)
+    before = vault.entries()
+    for at in range(3):
+        stick.change(at, epoch=UNKNOWN_EPOCH)
+    assert set(take(vault, stick).known) == stick.ids()
+    vault.path(stick.submissions[0].id).unlink()
+    assert take(vault, stick).imported == (stick.submissions[0].id,)
+    assert vault.entries() == before
+
+
+def test_an_account_of_no_known_epoch_that_does_not_open_keeps_every_key(
+    vault: Vault, stick: Stick
+) -> None:
+    """It may be of any epoch; and a manifest cannot show that it is for others."""
+    closing(stick, history_of(vault))
+    assert take(vault, stick).closed == (EPOCH,)
+    added = stick.add(seal([OTHERS.recipient()]), epoch=UNKNOWN_EPOCH)
+    report = take(vault, stick)
+    [(refused, error)] = report.refused
+    assert (refused, report.foreign, report.closed) == (added.id, (), ())
+    assert isinstance(error, NotForUs)
+    assert "does not know its epoch any more" in str(error)
+    assert vault.closed_epochs() == frozenset()
+    # Once the server has it no more, the epoch is whole again.
+    stick.submissions, stick.sequence = stick.submissions[:-1], 2
+    stick.write()
+    assert take(vault, stick).closed == (EPOCH,)
+
+
+def test_an_account_of_no_known_epoch_that_is_missing_keeps_every_key(
+    vault: Vault, stick: Stick
+) -> None:
+    closing(stick, history_of(vault))
+    added = stick.add(seal([vault.keys.epochs[EPOCH].recipient()]), epoch=UNKNOWN_EPOCH)
+    added.path(stick.folder).unlink()
+    assert take(vault, stick).closed == ()
+
+
+def test_an_account_of_no_known_epoch_that_came_damaged_is_of_every_epoch(
+    vault: Vault, stick: Stick
+) -> None:
+    closing(stick, history_of(vault))
+    whole = seal([vault.keys.epochs[EPOCH].recipient()], "fourth", FILES)
+    added = stick.add(whole[:-100_000], epoch=UNKNOWN_EPOCH)
+    report = take(vault, stick)
+    assert report.closed == ()
+    [warning] = report.warnings
+    assert "no key is destroyed" in warning
+    assert vault.entries()[added.id].epoch == UNKNOWN_EPOCH
+    with pytest.raises(VaultUnusable, match=f"{added.id} is damaged"):
+        survey(vault, EPOCH, LATER, lambda _count: None).check()
+    # Whole, it says of which epoch it is.
+    stick.replace(3, whole)
+    assert take(vault, stick).closed == (EPOCH,)
+    assert vault.entries()[added.id].epoch == EPOCH
+
+
+def test_a_custodian_keeps_the_answers_of_what_has_no_known_epoch(tmp_path: Path) -> None:
+    vault = make_vault(tmp_path / "vault")
+    custodian = HybridIdentity.generate()
+    with vault.exclusive():
+        vault.add_epochs({EPOCH: custodian}, Role.CUSTODIANS)
+    answers = seal_identity({"reach": "the midwife"}, [custodian.recipient()])
+    mine = [vault.keys.epochs[EPOCH].recipient()]
+    stick = Stick.make(tmp_path / "stick", seal(mine, identity=answers))
+    stick.change(0, epoch=UNKNOWN_EPOCH)
+    for _ in range(2):
+        take(vault, stick)
+        path = vault.identity_path(stick.submissions[0].id)
+        assert open_bytes(path.read_bytes(), vault.keys.own())
+        path.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from collections.abc import Mapping
@@ -225,13 +226,39 @@ def test_a_reply_goes_with_every_return_until_a_bundle_lists_it(vault: Vault, st
     assert states(vault) == [State.QUEUED]
     send(vault, stick)
     assert len(read_return(returned(vault, stick.folder)).content.replies) == 1
-    for held, state in ((ReplyState.WAITING, State.WAITING), (ReplyState.FILED, State.FILED)):
+    # What waits goes again as well: there may be room by now.
+    for held, state, goes in (
+        (ReplyState.WAITING, State.WAITING, 1),
+        (ReplyState.FILED, State.FILED, 0),
+    ):
         comes_back(vault, stick, {reply.id: held})
         assert states(vault) == [state]
         send(vault, stick)
-        assert read_return(returned(vault, stick.folder)).content.replies == ()
+        assert len(read_return(returned(vault, stick.folder)).content.replies) == goes
     comes_back(vault, stick, {})
     assert states(vault) == [State.GONE]
+
+
+def test_what_was_deleted_before_any_bundle_listed_it_goes_no_more(
+    vault: Vault, stick: Stick
+) -> None:
+    reply = queue(vault, first(stick), WORDS, LATER)
+    send(vault, stick)
+    comes_back(vault, stick, {reply.id: ReplyState.GONE})
+    assert states(vault) == [State.GONE]
+    send(vault, stick)
+    assert read_return(returned(vault, stick.folder)).content.replies == ()
+
+
+def test_what_waits_does_not_go_again_once_it_was_taken_back(vault: Vault, stick: Stick) -> None:
+    reply = queue(vault, first(stick), WORDS, LATER)
+    send(vault, stick)
+    stick.sequence += 1
+    stick.submissions = ()
+    stick.add(sealed(vault, "", Kind.WITHDRAWAL))
+    comes_back(vault, stick, {reply.id: ReplyState.WAITING})
+    assert states(vault) == [State.WAITING]
+    assert write_return(vault, stick.folder, lambda _count: None).content.replies == ()
 
 
 def test_an_older_bundle_says_nothing_of_replies(vault: Vault, stick: Stick) -> None:
@@ -281,6 +308,51 @@ def test_what_may_have_been_filed_before_the_backup_counts_as_lost(
     assert {reply.state for reply in found.values() if reply.id != unsent.id} == {State.LOST}
     assert found[unsent.id].state is State.QUEUED
     assert [reply.text for reply in again(vault, first(stick)[:6])] == [WORDS]
+
+
+def test_what_was_carried_and_not_taken_before_the_backup_is_lost_too(
+    vault: Vault, stick: Stick
+) -> None:
+    """It may have been filed, read and deleted since: a person decides whether it goes again."""
+    carried = queue(vault, first(stick), WORDS, LATER)
+    unsent = queue(vault, first(stick), "not sent yet", LATER)
+    with vault.exclusive():
+        replies.save(vault, dataclasses.replace(carried, carried=7))
+    stick.sequence, stick.restored = stick.sequence + 1, LATER
+    stick.write()
+    [warning] = take(vault, stick).warnings
+    assert carried.id in warning
+    found = replies.load(vault).replies
+    assert found[carried.id].state is State.LOST
+    assert found[unsent.id].state is State.QUEUED
+    content = write_return(vault, stick.folder, lambda _count: None).content
+    assert [reply.id for reply in content.replies] == [unsent.id]
+
+
+@pytest.mark.parametrize("before", [None, ReplyState.FILED, ReplyState.WAITING])
+def test_the_mark_that_a_backup_keeps_does_not_tell_what_became_of_a_reply(
+    before: ReplyState | None, vault: Vault, stick: Stick
+) -> None:
+    reply = queue(vault, first(stick), WORDS, LATER)
+    send(vault, stick)
+    comes_back(vault, stick, {} if before is None else {reply.id: before})
+    for _ in range(2):
+        comes_back(vault, stick, {reply.id: ReplyState.GONE}, restored=LATER)
+        assert states(vault) == [State.LOST]
+
+
+def test_whose_bundle_is_believed_on_a_persons_word_may_have_lost_replies(
+    vault: Vault, stick: Stick
+) -> None:
+    """The vault goes back to a server that says nothing of a restoration, or of an older one."""
+    reply = queue(vault, first(stick), WORDS, LATER)
+    send(vault, stick)
+    comes_back(vault, stick, {reply.id: ReplyState.FILED}, restored=LATER)
+    stick.restored, stick.replies = None, {}
+    stick.write()
+    report = import_bundle(vault, stick.folder, lambda _count: None, LATER, believe=True)
+    assert reply.id in report.warnings[0]
+    assert states(vault) == [State.LOST]
 
 
 # --- kept ------------------------------------------------------------------------------------
@@ -344,6 +416,19 @@ def test_again_says_what_it_queued(vault: Vault, stick: Stick, program: Program)
     assert "--again" in program.well("replies")
     assert only(vault).again().id in program.well("reply", reply.id, "--again")
     assert "lost" in program.fails("reply", reply.id, "--again")
+
+
+def test_replies_says_with_which_returns_each_went(
+    vault: Vault, stick: Stick, program: Program
+) -> None:
+    reply = queue(vault, first(stick), WORDS, LATER)
+    send(vault, stick)
+    assert "return 1 " in program.well("replies")
+    for _ in range(2):
+        send(vault, stick)
+    assert "returns 1-3 " in program.well("replies")
+    comes_back(vault, stick, {reply.id: ReplyState.FILED})
+    assert "return 1 " in program.well("replies")
 
 
 def test_a_vault_without_replies_says_so(program: Program) -> None:

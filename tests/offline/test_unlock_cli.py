@@ -299,7 +299,8 @@ def test_help_names_what_the_prompt_takes(desk: Desk) -> None:
     done = desk.unlock(*SHARES[:2], "help", "show --help")
     assert errors(done) == []
     usages = [line.split("  ")[0] for line in done.out.splitlines()[:8]]
-    assert usages[:4] == ["import DIR", "list [--json]", "show ID [--json]", "extract ID DIR"]
+    assert usages[0] == "import DIR [--believe] [--yes]"
+    assert usages[1:4] == ["list [--json]", "show ID [--json]", "extract ID DIR"]
     assert usages[4].startswith("reply ID [--text-file]")
     assert usages[5:] == ["courier DIR", "unlock --epoch EPOCH [--role]", "exit"]
     assert "Usage: show [OPTIONS] ID" in done.out

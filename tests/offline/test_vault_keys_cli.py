@@ -13,9 +13,14 @@ from intake.age.opening.keyfile import parse_identities
 from intake.age.sealing.hybrid import HybridRecipient
 from intake.envelope.identity import seal_identity
 from intake.manifest.calendar import EpochLength
-from intake.manifest.fingerprint import recipients_fingerprint, root_fingerprint
+from intake.manifest.fingerprint import (
+    recipients_fingerprint,
+    root_fingerprint,
+    signer_fingerprint,
+)
 from intake.manifest.model import Role
 from intake.manifest.payload import serialise_root
+from intake.manifest.signing import serialise_signer
 from intake.offline.recipients_file import read_recipients
 from intake.offline.vault import Vault
 from tests.support.manifests import History, root
@@ -139,6 +144,39 @@ def test_the_file_brings_the_key_that_the_vault_signs_with(
     assert read_recipients(out).vault == ours
 
 
+def test_who_does_not_review_brings_no_key_to_acknowledge_with(
+    tmp_path: Path, program: Program, out: Path
+) -> None:
+    vault = Vault.create(tmp_path / "vault", "reviewer", PASSPHRASE, work_factor=10)
+    custodians = ("--role", "custodians", "--out", out)
+    said = program.well("keys", "new", "--from", "2027-01", *custodians)
+    assert "acknowledges nothing" in said
+    assert read_recipients(out).vault is None
+    program.well("keys", "show", *custodians)
+    assert read_recipients(out).vault is None
+    # From the day on which it reviews, each of its files brings the key.
+    program.well("keys", "new", "--from", "2027-01", "--out", out)
+    signer = vault.signer()
+    assert signer is not None
+    assert read_recipients(out).vault == signer.public().key
+    program.well("keys", "show", *custodians)
+    assert read_recipients(out).vault == signer.public().key
+
+
+def test_a_key_that_the_manifest_names_stays_in_the_files(
+    vault: Vault, program: Program, stick: Stick, out: Path
+) -> None:
+    """Also of a vault whose reviewers' keys were all destroyed: the name is taken."""
+    stick.sign(SERVER, root(), history_of(vault))
+    program.well("import", stick.folder)
+    with vault.exclusive():
+        vault.replace_keys(vault.keys.without(EPOCH))
+    program.well("keys", "new", "--from", "2027-01", "--role", "custodians", "--out", out)
+    signer = vault.signer()
+    assert signer is not None
+    assert read_recipients(out).vault == signer.public().key
+
+
 def test_a_vault_from_before_gets_its_key_once(vault: Vault, program: Program, out: Path) -> None:
     with vault.exclusive():
         vault.replace_keys(replace(vault.keys, signing=None))
@@ -233,9 +271,13 @@ def test_killed_before_the_file_was_written_it_is_written_again(
 def test_show_lists_epochs_and_the_deployment(
     vault: Vault, program: Program, stick: Stick, out: Path
 ) -> None:
+    signer = vault.signer()
+    assert signer is not None
+    words = signer_fingerprint(serialise_signer(signer.public()))
     assert program.well("keys", "show").splitlines() == [
         "Root: not known yet; an import brings it",
         "Manifest: not known yet",
+        f"This vault's signing key: {words}",
         "2026-11     2026-11-01 to 2026-11-30  reviewers",
     ]
     program.well("import", stick.folder)
@@ -244,6 +286,7 @@ def test_show_lists_epochs_and_the_deployment(
     assert program.well("keys", "show").splitlines() == [
         f"Root: {WORDS}",
         "Manifest: version 1",
+        f"This vault's signing key: {words}",
         "2026-11     2026-11-01 to 2026-11-30  reviewers              "
         "closed, and all of it is here: its key can be destroyed",
         "2026-12     2026-12-01 to 2026-12-31  reviewers, custodians",
@@ -255,6 +298,7 @@ def test_show_lists_epochs_and_the_deployment(
     assert shown == {
         "root": WORDS,
         "manifest_version": 1,
+        "vault": words,
         "epochs": [
             {**november, "roles": [], "state": "destroyed"},
             {**december, "roles": ["reviewers", "custodians"], "state": "open"},

@@ -424,8 +424,8 @@ def test_a_bundle_says_what_has_come_the_other_way(scene: Scene, tmp_path: Path)
     assert states == [ReplyState.FILED] * 8 + [ReplyState.WAITING]
     assert bundle.restored is None
     note_restored(scene.settings.state, TODAY)
-    export(scene, tmp_path / "stick")
-    assert read_bundle(tmp_path / "stick").bundle.order == (TODAY, 2)
+    export(scene, tmp_path / "other")
+    assert read_bundle(tmp_path / "other").bundle.order == (TODAY, 2)
 
 
 def test_the_first_bundle_that_carried_it_and_its_hash_are_noted(

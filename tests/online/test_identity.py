@@ -23,7 +23,7 @@ from intake.online.refusal import Reason
 from intake.online.settings import Limits
 from intake.online.witness.app import create_app
 from intake.online.witness.visit import SealedVisits
-from tests.support.deployments import Scene, encode, hidden_fields, make_scene, send
+from tests.support.deployments import NOON, Scene, encode, hidden_fields, make_scene, send
 
 ACCOUNT = "ရွာကို မီးရှို့ခဲ့တယ်။"
 REACH = "ဒေါ်အေး၊ ၀၉ ၁၂၃ ၄၅၆ (ညနေပိုင်း)\nသို့မဟုတ် ဈေးထဲမှာ"
@@ -151,7 +151,8 @@ def test_no_byte_of_it_is_anywhere_else(
     assert marker.encode() not in on_disk
     assert marker not in caplog.text
     assert marker not in client.get("/my/receipt").text
-    visits = SealedVisits(scene.deployment().server_keys.visit, https=False)
+    key = scene.deployment().server_keys.visit
+    visits = SealedVisits(key, https=False, clock=lambda: NOON)
     for given in (answer, refused_one):
         assert marker not in str(given.headers)
         for cookie in given.headers.getlist("Set-Cookie"):

@@ -176,10 +176,34 @@ def test_a_deleted_reply_is_gone_and_the_one_that_waited_is_there(
     answer = visitor.delete(gone)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/en/mailbox/open")
     page = visitor.page()
-    assert "The reply is deleted" in page
+    assert "The reply is not here any more" in page
     assert replies(page) == [f"reply {n}" for n in (8, *reversed(range(7)))]
     assert sealed[2000:2064] not in database.read_bytes()
-    assert "The reply is deleted" not in visitor.page()
+    assert "The reply is not here any more" not in visitor.page()
+
+
+def test_a_reply_that_waits_is_shown_when_time_has_emptied_a_slot(
+    deployment: Deployment, visitor: Visitor
+) -> None:
+    """Whatever empties a slot does not know what waits for it."""
+    for n in range(8):
+        file_reply(deployment, CODE, f"reply {n}", day=dt.date(2026, 9, 1 + n))
+    for n in (8, 9):
+        assert file_reply(deployment, CODE, f"reply {n}") is Filing.WAITING
+    assert replies(visitor.open(CODE)) == [f"reply {n}" for n in reversed(range(8))]
+    deployment.store.replies.sweep(
+        filed_before=dt.date(2026, 9, 2), withdrawn_before=dt.date(2026, 1, 1)
+    )
+    page = visitor.page()
+    assert len(replies(page)) == 8
+    assert set(replies(page)) - {"reply 8", "reply 9"} == {f"reply {n}" for n in range(1, 8)}
+    deployment.store.replies.sweep(
+        filed_before=dt.date(2026, 10, 1), withdrawn_before=dt.date(2026, 1, 1)
+    )
+    page = visitor.page()
+    assert sorted(replies(page)) == ["reply 8", "reply 9"]
+    assert visitor.delete(reply_ids(page)[0]).status_code == 303
+    assert len(replies(visitor.page())) == 1
 
 
 def test_deleting_what_is_not_there_is_the_same_answer(

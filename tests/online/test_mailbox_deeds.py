@@ -10,10 +10,11 @@ from dataclasses import replace
 
 import pytest
 from flask import Flask
-from werkzeug.test import Client
+from werkzeug.test import Client, TestResponse
 
 from intake.errors import StoreUnavailable
 from intake.online.deployment import Deployment
+from intake.online.receiving import ArrivingForm, EncodedForm
 from intake.online.refusal import Reason
 from intake.online.settings import Limits
 from intake.online.store import sqlite
@@ -358,6 +359,42 @@ def test_what_is_no_form_is_refused(
     assert reason.sentence in answer.text
 
 
+def encoded(visitor: Visitor, path: str, data: bytes) -> TestResponse:
+    kind = "application/x-www-form-urlencoded"
+    return visitor.client.post(f"/en{path}", data=data, content_type=kind)
+
+
+@pytest.mark.parametrize("path", ["/mailbox", "/mailbox/open", "/receipt"])
+def test_a_form_without_words_is_small_or_not_read(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Its escapes would take memory many times over: 2 GB for 26 MB."""
+    send(visitor.client, BURMESE, lang="en")
+    visitor.open(CODE)
+    monkeypatch.setattr(EncodedForm, "read_fields", None)
+    answer = encoded(visitor, path, b"message=" + b"%41" * 30_000)
+    assert answer.status_code == Reason.FORM_TOO_LONG.status
+    assert Reason.FORM_TOO_LONG.sentence in answer.text
+    monkeypatch.undo()
+    assert encoded(visitor, path, b"message=" + b"%41" * 20_000).status_code == 400
+
+
+def test_the_door_does_not_read_more_than_a_code(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor.client.get("/en/mailbox")
+    monkeypatch.setattr(ArrivingForm, "read_fields", None)
+    answer = visitor.post("/mailbox", [], [("a", b"x" * 100_000)])
+    assert answer.status_code == Reason.FORM_TOO_LONG.status
+
+
+def test_a_page_that_holds_words_has_no_link_that_would_lose_them(visitor: Visitor) -> None:
+    assert 'hreflang="my"' in visitor.open(CODE)
+    page = visitor.send(BURMESE, changes={"csrf_token": "wrong"}).text
+    assert "hreflang" not in page
+    assert 'href="/en/leave"' in page
+
+
 # --- withdrawing -------------------------------------------------------------------------------
 
 
@@ -419,6 +456,43 @@ def test_withdrawing_is_asked_for_with_a_tick(visitor: Visitor) -> None:
     assert re.search(r'<input type="checkbox"[^>]*name="sure"[^>]* required>', asked)
 
 
+def test_without_the_tick_nothing_is_taken_back_and_the_mailbox_stays_open(
+    scene: Scene, deployment: Deployment, visitor: Visitor
+) -> None:
+    file_reply(deployment, CODE, "reply")
+    visitor.open(CODE)
+    visitor.send("words")
+    answer = visitor.post("/mailbox/open", list(form(visitor.page(), "withdraw").items()))
+    refused(answer, Reason.NOT_SURE)
+    assert 'href="/en/mailbox/open"' in answer.text
+    assert records(scene) == [("message", "words", [])]
+    assert replies(visitor.page()) == ["reply"]
+    assert visitor.withdraw().status_code == 303
+    assert replies(visitor.page()) == []
+
+
+def test_a_withdrawal_without_the_pages_question_needs_no_tick(
+    scene: Scene, visitor: Visitor
+) -> None:
+    """What ``action=withdraw`` alone asks for is what it says: no page was there to ask."""
+    token = form(visitor.open(CODE))["csrf_token"]
+    answer = visitor.post("/mailbox/open", [("csrf_token", token), ("action", "withdraw")])
+    assert answer.status_code == 303
+    assert [kind for kind, _text, _names in records(scene)] == ["withdrawal"]
+
+
+def test_the_receipt_of_another_code_outlives_a_withdrawal(client: Client) -> None:
+    hidden = hidden_fields(client.get("/en/submit").text)
+    send(client, BURMESE, hidden=hidden, lang="en")
+    visitor = Visitor(client)
+    visitor.open(CODE)
+    visitor.withdraw()
+    assert client.get("/en/receipt").status_code == 200
+    visitor.open(Code(hidden["code"]))
+    visitor.withdraw()
+    assert client.get("/en/receipt").status_code == 404
+
+
 # --- bad days ----------------------------------------------------------------------------------
 
 
@@ -458,8 +532,18 @@ def test_with_nothing_in_force_a_withdrawal_is_done_and_says_whom_it_could_not_t
     visitor = Visitor(Client(create_app(nothing_in_force(scene))))
     visitor.open(Code(hidden["code"]))
     assert visitor.withdraw().status_code == 303
-    assert "The reviewers could not be told" in visitor.page()
+    page = visitor.page()
+    assert "The reviewers could not be told" in page
+    assert "Come back another day with your code" in page
     assert scene.sealed() == []
+    # And so it is, on a day on which there is somebody to tell.
+    scene.publish(scene.manifest)
+    scene.record.unlink(missing_ok=True)
+    visitor = Visitor(Client(create_app(scene.deployment())))
+    visitor.open(Code(hidden["code"]))
+    assert visitor.withdraw().status_code == 303
+    assert "The reviewers will find your notice" in visitor.page()
+    assert [kind for kind, _text, _names in records(scene)] == ["withdrawal"]
 
 
 def test_an_epoch_that_closes_meanwhile_does_not_keep_a_withdrawal_from_being_done(
@@ -484,7 +568,7 @@ def test_without_any_manifest_no_mailbox_opens_and_it_is_said(scene: Scene) -> N
     assert answer.status_code == 503
     assert Reason.NO_MAILBOX.sentence in answer.text
     for action in ("delete", "withdraw"):
-        fields = hidden[action] | {"reply": "00" * 16}
+        fields = hidden[action] | {"reply": "00" * 16, "sure": "yes"}
         answer = visitor.send(BURMESE, hidden=fields)
         refused(answer, Reason.NO_MAILBOX, BURMESE)
     refused(visitor.send(BURMESE, hidden=hidden["send"]), Reason.NO_KEYS, BURMESE)

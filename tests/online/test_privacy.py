@@ -15,6 +15,7 @@ from werkzeug.test import Client
 from intake.age.opening.hybrid import HybridIdentity
 from intake.online.private_logging import PrivateFormatter
 from intake.online.witness.app import create_app
+from intake.online.witness.visit import SealedVisits
 from intake.receipt.code import Code
 from intake.receipt.derivation import derive
 from intake.secret import Secret
@@ -76,7 +77,7 @@ def test_there_is_one_cookie_that_goes_with_the_visit(client: Client) -> None:
     assert "Set-Cookie" not in client.get("/en/").headers
     (cookie,) = client.get("/en/submit").headers.getlist("Set-Cookie")
     assert cookie.startswith("visit=")
-    for attribute in ("HttpOnly", "SameSite=Strict", "Path=/"):
+    for attribute in ("HttpOnly", "SameSite=Lax", "Path=/"):
         assert attribute in cookie
     for attribute in ("Expires", "Max-Age", "Domain"):
         assert attribute not in cookie
@@ -128,9 +129,45 @@ def test_leaving_ends_the_receipt_and_goes_to_a_plain_page(client: Client) -> No
 
 def test_another_site_cannot_end_a_visit(client: Client) -> None:
     send(client, "စာ")
-    answer = client.get("/my/leave", headers={"Sec-Fetch-Mode": "no-cors"})
-    assert "Clear-Site-Data" not in answer.headers
-    assert client.get("/my/receipt").status_code == 200
+    for headers in (
+        {"Sec-Fetch-Mode": "no-cors"},
+        {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe"},
+    ):
+        answer = client.get("/my/leave", headers=headers)
+        assert "Clear-Site-Data" not in answer.headers
+        assert "Set-Cookie" not in answer.headers
+        assert client.get("/my/receipt").status_code == 200
+    for site in ("none", "same-origin"):
+        headers = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": site}
+        assert "Clear-Site-Data" in client.get("/my/leave", headers=headers).headers
+
+
+def test_nothing_of_a_code_outlives_its_ten_minutes_in_the_cookie(scene: Scene) -> None:
+    now = [NOON]
+    app = create_app(replace(scene.deployment(), clock=lambda: now[0]))
+    visits = app.session_interface
+    assert isinstance(visits, SealedVisits)
+    visitor = Visitor(Client(app))
+
+    def carried() -> dict[str, object]:
+        found = visitor.client.get_cookie("visit")
+        assert found is not None
+        return visits._open(found.value)
+
+    send(visitor.client, "စာ", lang="en")
+    visitor.open(Code.generate())
+    visitor.type_code("3141592653589793238462643383")
+    token = carried()["csrf_token"]
+    assert set(carried()) == {"csrf_token", "receipt", "mailbox", "door"}
+    cookie = visitor.client.get_cookie("visit")
+    assert cookie is not None
+    for later in (601, 3 * 86400):
+        now[0] = NOON + later
+        visitor.client.set_cookie("visit", cookie.value)
+        assert "Set-Cookie" in visitor.client.get("/en/keys").headers
+        assert carried() == {"csrf_token": token}
+    assert "31415" not in visitor.client.get("/en/mailbox").text
 
 
 def test_every_successful_post_answers_303(client: Client) -> None:

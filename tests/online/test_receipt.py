@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
+from flask import session
 from werkzeug.test import Client, TestResponse
 
 from intake.envelope.account import Kind
-from intake.online.refusal import Reason
+from intake.online.refusal import Reason, Refusal
 from intake.online.settings import Limits
 from intake.online.witness import languages
 from intake.online.witness.app import create_app
+from intake.online.witness.forms import CodeStamp
+from intake.online.witness.mailbox import send_to_door
+from intake.online.witness.open_visit import Done, OpenVisit
+from intake.online.witness.receipt import Receipt
+from intake.online.witness.visit import SealedVisits
 from intake.receipt.code import Code
 from tests.support.deployments import NOON, Scene, hidden_fields, receipt_code, send
 from tests.support.mailboxes import Visitor, form, records
@@ -65,6 +72,74 @@ def test_words_alone_show_no_files_and_files_alone_no_words(client: Client) -> N
     page = receipt(Visitor(client))
     assert "Characters" not in page
     assert "Files: 1, together 1 KB" in page
+
+
+def test_each_file_is_listed_in_its_order(client: Client) -> None:
+    send(client, BURMESE, [("a", b"x" * 1_500_000), ("b", b""), ("c", b"x" * 2_001)], lang="en")
+    visitor = Visitor(client)
+    add(visitor, ("d", b"x" * 70_000))
+    shown = re.findall(r"<li>(File.*?)</li>", receipt(visitor))
+    sizes = ["1.5 MB", "0 KB", "3 KB", "70 KB"]
+    listed = [f"File {number}: {size}" for number, size in enumerate(sizes, 1)]
+    assert shown == [*listed, "Files: 4, together 1.6 MB"]
+
+
+def test_a_long_list_of_files_ends_with_how_many_more(client: Client) -> None:
+    send(client, BURMESE, [(f"{n}", b"x" * 1000 * n) for n in range(1, 26)], lang="en")
+    page = receipt(Visitor(client))
+    assert "File 20: 20 KB" in page
+    assert "File 21" not in page
+    assert "And 5 more" in page
+    assert "Files: 25, together 325 KB" in page
+
+
+def test_the_longest_list_fits_the_cookie(scene: Scene) -> None:
+    """Beside a code at the door, an open mailbox, and all that was ever counted."""
+    app = create_app(scene.deployment())
+    assert isinstance(app.session_interface, SealedVisits)
+    largest = Receipt("0" * 28, 2 * 10**9, 10**10, 10**5, 10**15, (10**11,) * 20, ("f" * 6,) * 16)
+    with app.test_request_context():
+        session["csrf_token"] = "f" * 40
+        replace(largest, noted=False).keep(NOON)
+        OpenVisit(Code("0" * 28)).keep(NOON, Done("forgotten", 10**9, 10**4, 10**13))
+        send_to_door(Refusal(Reason.CODE_MISTYPED, 10**5), NOON, "1" * 198)
+        assert len(app.session_interface._seal(dict(session))) < 2000
+
+
+# --- two tabs --------------------------------------------------------------------------------
+
+
+def test_files_of_one_receipt_are_not_filed_under_the_code_of_another(
+    scene: Scene, client: Client
+) -> None:
+    visitor = Visitor(client)
+    send(client, "account A", lang="en")
+    first = form(receipt(visitor))
+    send(client, "account B", lang="en")
+    code = receipt_code(receipt(visitor))
+    refused = visitor.post("/receipt", list(first.items()), [("photo-of-A.jpg", b"A")])
+    assert refused.status_code == Reason.OTHER_RECEIPT.status
+    assert Reason.OTHER_RECEIPT.sentence in refused.text
+    assert 'href="/en/mailbox"' in refused.text
+    assert "receipt-code" not in refused.text, "the other code would be taken for this one"
+    asked = visitor.post("/receipt", [*first.items(), ("last_group", code[-4:])])
+    assert asked.status_code == Reason.OTHER_RECEIPT.status
+    assert sorted(text for _kind, text, _names in records(scene)) == ["account A", "account B"]
+    # The receipt of the other is as it was, and takes its own.
+    assert receipt_code(receipt(visitor)) == code
+    assert add(visitor, ("b.jpg", b"B")).status_code == 303
+
+
+def test_what_a_receipt_notes_is_no_mark_of_its_code(scene: Scene, client: Client) -> None:
+    hidden = hidden_fields(client.get("/en/submit").text)
+    send(client, BURMESE, hidden=hidden, lang="en")
+    note = form(receipt(Visitor(client)))["mailbox"]
+    assert note not in hidden["code_mac"]
+    stamp = CodeStamp(scene.deployment().server_keys.code_mac)
+    assert note == stamp.note(Code(hidden["code"])) != stamp.note(Code.generate())
+    for mark in (note, note * 2):
+        forged = send(client, BURMESE, hidden={**hidden, "code_mac": mark}, lang="en")
+        assert forged.status_code == Reason.WRONG_CODE.status
 
 
 # --- the question ----------------------------------------------------------------------------
@@ -236,7 +311,8 @@ def test_after_ten_minutes_it_says_to_use_the_code_at_the_mailbox(
     assert 'href="/en/mailbox"' in page.text
     refused = late.post("/receipt", fields, [("a", b"1")])
     assert refused.status_code == 404
-    assert "use it at the mailbox" in refused.text
+    assert Reason.RECEIPT_OVER.sentence in refused.text
+    assert 'href="/en/mailbox"' in refused.text
     assert len(scene.sealed()) == 1
 
 

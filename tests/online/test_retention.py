@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
+from intake.courier.bundle import ReplyState
 from intake.online import daily
 from intake.online.cli import intake
 from intake.online.daily import DailyLook
@@ -24,6 +25,7 @@ from intake.online.retention import (
 )
 from intake.online.settings import Retention
 from intake.online.store.leaving import Quorum
+from intake.online.store.replies import Filing
 from intake.online.store.submissions import StoredSubmission
 from tests.support.deployments import NOON, TODAY, Scene, submit
 from tests.support.returns import Mailbox
@@ -67,7 +69,10 @@ RULE = [
     ("long after its end, never warned of", row(), 5000, 0, "warn"),
     ("warned of late", row(warned=95), 115, 0, ""),
     ("warned of late, three weeks on", row(warned=95), 116, 0, "remove"),
-    ("a clock set back", row(warned=72), -50, 0, ""),
+    ("a clock set back", row(warned=72), -50, 0, "forget"),
+    ("warned of, and its time made longer", row(warned=40), 71, 0, "forget"),
+    ("warned of, and its end is near again", row(warned=40), 72, 0, ""),
+    ("acknowledged, warned of long ago", row(acknowledged=3, warned=2), 3, 30, ""),
     ("acknowledged today", row(acknowledged=3), 3, 0, "files"),
     ("acknowledged, kept a while", row(acknowledged=3), 32, 30, ""),
     ("acknowledged, kept long enough", row(acknowledged=3), 33, 30, "files"),
@@ -85,7 +90,7 @@ RULE = [
 )
 def test_what_is_due(submission: StoredSubmission, today: int, kept: int, expected: str) -> None:
     found = due([submission], day(today), replace(KEEP, acknowledged_days=kept))
-    named = [n for n in ("warn", "remove", "files", "marks") if getattr(found, n)]
+    named = [n for n in ("warn", "forget", "remove", "files", "marks") if getattr(found, n)]
     assert " ".join(named) == expected
 
 
@@ -155,6 +160,18 @@ def test_what_was_not_warned_of_is_not_removed_however_old(scene: Scene) -> None
     assert len(sweep_on(scene, 5000 + GRACE_DAYS).removed) == 1
 
 
+def test_a_warning_counts_only_for_the_time_it_was_given_for(scene: Scene) -> None:
+    submit(scene, "account")
+    store, longer = scene.deployment().store, replace(KEEP, unacknowledged_days=200)
+    assert sweep_on(scene, 72).warned == 1
+    assert sweep_on(scene, 73, longer).warned == 0
+    assert store.rows()[0].warned is None
+    found = sweep_on(scene, 150)
+    assert (found.warned, found.removed) == (1, ()), "lowered again: warned of anew"
+    assert sweep_on(scene, 150 + GRACE_DAYS - 1).removed == ()
+    assert len(sweep_on(scene, 150 + GRACE_DAYS).removed) == 1
+
+
 def test_the_mark_of_what_was_acknowledged_stays_seven_days(scene: Scene) -> None:
     submitted = submit(scene, "account")
     store = scene.deployment().store
@@ -188,7 +205,8 @@ def test_replies_and_marks_of_withdrawals_have_their_time(scene: Scene) -> None:
     assert sweep_on(scene, 30).replies == 0
     assert sweep_on(scene, 31).replies == 1
     assert sweep_on(scene, 38).replies == 7
-    assert list(store.replies.states()) == [bytes([8] * 16)]
+    states = list(store.replies.states().values())
+    assert states == [ReplyState.GONE] * 8 + [ReplyState.WAITING]
 
     def is_refused() -> bool:
         filing = store.replies.file(bytes([99] * 16), b"x", gone.addresses, day(0))
@@ -200,16 +218,33 @@ def test_replies_and_marks_of_withdrawals_have_their_time(scene: Scene) -> None:
     assert not is_refused()
 
 
-def test_what_waited_moves_up_when_something_is_filed_after_a_sweep(scene: Scene) -> None:
+def test_what_waited_outlives_a_sweep_and_has_its_time_from_the_return_that_brings_it_up(
+    scene: Scene,
+) -> None:
+    store, mailbox = scene.deployment().store, Mailbox.of(scene).addresses
+    ids = [bytes([n] * 16) for n in range(9)]
+    filed = [store.replies.file(i, b"sealed", mailbox, day(0)) for i in ids]
+    assert filed == [Filing.FILED] * 8 + [Filing.WAITING]
+    assert sweep_on(scene, 400).replies == 8
+    assert store.replies.states()[ids[8]] is ReplyState.WAITING
+    assert store.replies.file(ids[8], b"sealed", mailbox, day(401)) is Filing.KNOWN
+    assert store.replies.states()[ids[8]] is ReplyState.FILED
+    (first, *others) = store.replies.held(mailbox)
+    assert first is not None
+    assert (first.id, first.day, others) == (ids[8], day(401), [None] * 7)
+    assert sweep_on(scene, 431).replies == 0
+    assert sweep_on(scene, 432).replies == 1
+    assert store.replies.file(ids[8], b"sealed", mailbox, day(432)) is Filing.KNOWN
+    assert set(store.replies.states().values()) == {ReplyState.GONE}
+
+
+def test_what_moves_up_when_the_witness_deletes_has_its_time_from_then(scene: Scene) -> None:
     store, mailbox = scene.deployment().store, Mailbox.of(scene).addresses
     for n in range(9):
-        store.replies.file(bytes([n] * 16), b"sealed", mailbox, day(min(n, 8)))
-    sweep_on(scene, 38)
-    assert store.replies.held(mailbox) == (None,) * 8
-    store.replies.file(bytes([8] * 16), b"sealed", mailbox, day(38))
-    first = store.replies.held(mailbox)[0]
-    assert first is not None
-    assert first.id == bytes([8] * 16)
+        store.replies.file(bytes([n] * 16), b"sealed", mailbox, day(0))
+    store.replies.delete(mailbox, bytes([3] * 16), day(20))
+    assert sweep_on(scene, 50).replies == 7
+    assert sweep_on(scene, 51).replies == 1
 
 
 def set_forward(scene: Scene) -> int:

@@ -80,7 +80,7 @@ def test_what_is_on_the_way_is_told(well: Scene) -> None:
     """Never left, left with a bundle, acknowledged by some, by enough, and about to be removed."""
     vaults = (well.vault, SigningIdentity.generate("other"))
     named = tuple(vault.public() for vault in vaults)
-    well.publish_next(vaults=named, acks_required=2)
+    well.publish_next(vaults=named, acks_required=2, epochs=with_reviewers(well, "other"))
     ids = [submit(well, f"account {n}") for n in range(6)]
     store = well.deployment().store
     store.leaving.note_bundle(3, dict.fromkeys(ids[1:4], bytes(32)))
@@ -110,6 +110,39 @@ def test_that_no_vault_can_acknowledge_anything_is_told(well: Scene) -> None:
     well.publish_next(vaults=())
     (problem,) = status(well).problems
     assert "nothing is ever deleted" in problem
+
+
+def with_reviewers(scene: Scene, *names: str) -> tuple[Epoch, ...]:
+    """Return the epochs of the newest version, with these reviewers in the first too."""
+    first, *others = scene.published[-1].epochs
+    keys = (str(HybridIdentity.generate().recipient()) for _ in names)
+    more = tuple(Recipient(n, Role.REVIEWERS, k) for n, k in zip(names, keys, strict=True))
+    return replace(first, recipients=(*first.recipients, *more)), *others
+
+
+def test_vaults_without_a_key_of_the_epoch_in_force_are_told(well: Scene) -> None:
+    other = SigningIdentity.generate("other")
+    vaults = (well.vault.public(), other.public())
+    well.publish_next(vaults=vaults, acks_required=2)
+    (problem,) = status(well).problems
+    assert "1 has a reviewer's key in the epoch in force, and it asks 2" in problem
+    assert "'intake-keys add-recipients FILE'" in problem
+    well.publish_next(epochs=with_reviewers(well, "other"))
+    assert status(well).problems == ()
+    key = well.published[-1].epochs[0].recipients[-1].recipient
+    well.publish_next(revocations=(key,))
+    (problem,) = status(well).problems
+    assert "1 has a reviewer's key" in problem
+
+
+def test_sealed_files_that_are_lost_are_told(well: Scene) -> None:
+    lost = submit(well, "lost")
+    submit(well, "here")
+    (well.settings.blobs / f"{lost.hex()}.age").unlink()
+    (problem,) = status(well).problems
+    assert problem.startswith(
+        f"1 submissions have lost their files, or a part of them ({lost.hex()}"
+    )
 
 
 def test_it_is_json_with_all_that_was_promised(well: Scene) -> None:

@@ -10,13 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from intake.errors import SettingsMistaken, StoreUnavailable, TooManyMessages
 from intake.online.store import committing, sqlite
+from intake.online.store.blobs import FileBlobs
 from intake.online.store.database import connect_database
 from intake.online.store.reaching import CommitUncertain
-from intake.online.store.submissions import Arrival, Outcome, Store, StoredSubmission
-from tests.support.stores import DAY, arrival, blobs, commit
+from intake.online.store.removals import noted_removals
+from intake.online.store.rows import SubmissionRow
+from intake.online.store.submissions import Arrival, Outcome, Store
+from tests.support.stores import DAY, arrival, blobs, commit, draft, mailbox_of
 
 
 def test_a_submission_is_kept_with_its_blob(store: Store) -> None:
@@ -70,8 +74,8 @@ def test_a_sweep_removes_what_nobody_will_commit_and_nothing_else(store: Store) 
     kept_but_not_committed.write(b"x")
     kept_but_not_committed.keep()
     assert store.sweep() == 0, "both writers live and hold their locks"
-    for draft in (being_made, kept_but_not_committed):
-        draft.release()
+    for begun in (being_made, kept_but_not_committed):
+        begun.release()
     assert store.sweep() == 2
     assert store.count() == len(blobs(store)) == 1
 
@@ -206,18 +210,90 @@ def test_the_same_again_mends_a_row_whose_blob_is_lost(
 def test_a_row_committed_while_the_sweep_runs_keeps_its_blob(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Its draft is looked at when it is listed, and committed and let go of before it is locked."""
     draft = store.draft()
     draft.write(b"hello")
     draft.keep()
-    rows_before = store.rows()
+    named = FileBlobs._named
 
-    def late(_self: Store) -> list[StoredSubmission]:
-        """The rows as they were read, and then the writer commits and lets go."""
+    def late(self: FileBlobs, suffix: str) -> list[tuple[Path, bytes]]:
+        found = named(self, suffix)
         store._commit_row(draft.id, arrival("code", "words"))
         draft.release()
-        return rows_before
+        return found
 
-    monkeypatch.setattr(Store, "rows", late)
+    monkeypatch.setattr(FileBlobs, "_named", late)
     assert store.sweep() == 0
     monkeypatch.undo()
-    assert store.count() == len(blobs(store)) == 1
+    assert store.count() == 1
+    assert [path.name for path in blobs(store)] == [f"{draft.id.hex()}.age"]
+
+
+# --- a blob without a row ------------------------------------------------------------------------
+
+SEALED = b"age-encryption.org/v1 and more"
+
+
+def without_a_row(store: Store, data: bytes = SEALED) -> bytes:
+    """Commit a blob, and lose its row as a database is lost."""
+    commit(store, "lost", "words", data)
+    (lost,) = {row.id for row in store.rows() if row.size == len(data)}
+    with store._engine.begin() as connection:
+        connection.execute(delete(SubmissionRow).where(SubmissionRow.id == lost))
+    return lost
+
+
+def test_a_draft_of_a_committed_row_is_read_and_the_sweep_finishes_it(store: Store) -> None:
+    commit(store, "code", "words")
+    (kept,) = blobs(store)
+    draft = kept.rename(kept.with_suffix(".draft"))
+    (row,) = store.submissions()
+    assert store.holds_all_of(row)
+    with store.open_blob(row.id) as blob:
+        assert blob.read() == b"hello"
+    assert commit(store, "code", "words") is Outcome.SAME
+    assert blobs(store) == [draft]
+    assert store.sweep() == 0
+    assert blobs(store) == [kept]
+
+
+def test_no_sweep_removes_what_the_database_does_not_know(store: Store) -> None:
+    commit(store, "code", "words")
+    lost = without_a_row(store)
+    for _ in range(2):
+        assert store.sweep() == 0
+    assert store.strays() == [lost]
+    assert len(blobs(store)) == 2
+
+
+def test_a_stray_is_taken_in_and_leaves_as_any_other(store: Store) -> None:
+    lost, debris = without_a_row(store), without_a_row(store, b"no age file")
+    assert store.adopt(DAY, 3) == (lost,)
+    assert store.adopt(DAY, 3) == ()
+    (row,) = store.submissions()
+    assert (row.id, row.epoch, row.manifest_version) == (lost, "unknown", 3)
+    assert (row.day, row.size) == (DAY, len(SEALED))
+    assert store.strays() == [debris], "nobody can say what it is, and it stays"
+    store.leaving.delete([lost], acknowledged=False)
+    assert store.sweep() == 1
+    assert len(blobs(store)) == 1
+
+
+def test_a_removal_that_was_noted_is_finished_and_taken_in_by_nobody(store: Store) -> None:
+    commit(store, "code", "words", SEALED)
+    (row,) = store.rows()
+    store.leaving.delete([row.id], acknowledged=False)
+    assert (store.strays(), store.adopt(DAY, 1)) == ([], ())
+    assert store.sweep() == 1
+    assert blobs(store) == []
+    assert noted_removals(store._engine) == frozenset()
+
+
+def test_whoever_removes_a_blob_that_is_being_settled_removes_it(store: Store) -> None:
+    """The writer has committed and not renamed yet, when the witness takes it back."""
+    begun = draft(store)
+    begun.keep()
+    store._commit_row(begun.id, arrival("code", "words"))
+    store.forget(lambda n: f"code{n}".encode().ljust(32), mailbox_of("code"), DAY)
+    begun.settle()
+    assert (store.rows(), blobs(store), store.strays()) == ([], [], [])

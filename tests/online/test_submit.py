@@ -11,8 +11,11 @@ import os
 import shutil
 import sqlite3
 import time
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import Client
 
 from intake.age.opening.hybrid import HybridIdentity
@@ -21,12 +24,16 @@ from intake.errors import StoreUnavailable
 from intake.manifest.model import Recipient, Role
 from intake.offline.unpacking import Envelope
 from intake.online.refusal import Reason
+from intake.online.sent import digest_of
 from intake.online.settings import Limits
 from intake.online.store import sqlite
 from intake.online.store.blobs import FileDraft
 from intake.online.store.submissions import Store
 from intake.online.witness.app import create_app
-from tests.support.deployments import Scene, hidden_fields, receipt_code, send
+from intake.online.witness.taking import Taking
+from intake.receipt.code import Code
+from tests.support.deployments import HEIR, NOON, Scene, hidden_fields, receipt_code, send
+from tests.support.mailboxes import Visitor, records
 
 BURMESE = "ကျွန်တော် မြင်ခဲ့တယ်။\nရွာကို မီးရှို့ခဲ့တယ်။"
 
@@ -133,6 +140,90 @@ def test_the_same_form_again_after_a_revocation_is_sealed_to_whom_is_left(
     assert len(scene.sealed()) == 2
     with (scene.settings.blobs / f"{rows[2].id.hex()}.age").open("rb") as sealed:
         assert Envelope(open_age(sealed, [heir])).account_text() == BURMESE
+
+
+def test_the_same_form_again_is_the_same_under_a_version_that_changes_nothing_for_today(
+    scene: Scene, client: Client
+) -> None:
+    hidden = hidden_fields(client.get("/my/submit").text)
+    files = [("a.jpg", b"photo")]
+    assert send(client, BURMESE, files, hidden=hidden).status_code == 303
+    scene.publish_next(expires=scene.manifest.expires + dt.timedelta(days=30))
+    assert send(client, BURMESE, files, hidden=hidden).status_code == 303
+    assert receipt_code(client.get("/my/receipt").text) == hidden["code"]
+    assert len(scene.sealed()) == 1
+
+
+def test_the_same_form_again_in_another_epoch_is_sealed_to_its_recipients(scene: Scene) -> None:
+    [november] = scene.manifest.epochs
+    ends = dt.date(2027, 1, 1)
+    december = dataclasses.replace(
+        november, id="2026-12", begins=november.ends, ends=ends, recipients=(HEIR,)
+    )
+    scene.publish(dataclasses.replace(scene.manifest, epochs=(november, december)))
+    client = Client(create_app(scene.deployment()))
+    hidden = hidden_fields(client.get("/my/submit").text)
+    assert send(client, BURMESE, hidden=hidden).status_code == 303
+    cookie = client.get_cookie("visit")
+    assert cookie is not None
+    later = Client(create_app(scene.deployment(now=NOON + 10 * 86400)))
+    later.set_cookie("visit", cookie.value)
+    assert send(later, BURMESE, hidden=hidden).status_code == 303
+    epochs = sorted(row.epoch for row in scene.deployment().store.submissions())
+    assert epochs == ["2026-11", "2026-12"]
+
+
+def test_to_whom_it_is_sealed_is_the_same_in_any_order_and_not_in_another_role() -> None:
+    a, b, c = (HybridIdentity.generate().recipient() for _ in range(3))
+    assert digest_of((a, b), (c,)) == digest_of((b, a), (c,))
+    others = [digest_of(*given) for given in (((a,), (b, c)), ((a, b, c), ()), ((a, b), ()))]
+    assert len({digest_of((a, b), (c,)), *others}) == 4
+
+
+# --- what was taken back -----------------------------------------------------------------------
+
+
+def test_a_form_whose_code_was_taken_back_goes_on_under_another(
+    scene: Scene, client: Client
+) -> None:
+    """Its late repeat must not bring back the account, nor what nobody could answer."""
+    hidden = hidden_fields(client.get("/en/submit").text)
+    assert send(client, BURMESE, hidden=hidden, lang="en").status_code == 303
+    visitor = Visitor(client)
+    visitor.open(Code(hidden["code"]))
+    assert visitor.withdraw().status_code == 303
+    withdrawn = records(scene)
+    for words in (BURMESE, "other words"):
+        answer = send(client, words, [("a", b"x" * 70_000)], hidden=hidden, lang="en")
+        refused(answer, Reason.TAKEN_BACK, words)
+        assert records(scene) == withdrawn
+    assert len(list(scene.settings.blobs.iterdir())) == 1
+    again = hidden_fields(answer.text)
+    assert again["code"] != hidden["code"]
+    assert send(client, "other words", hidden=again, lang="en").status_code == 303
+    assert receipt_code(client.get("/en/receipt").text) == again["code"]
+
+
+def test_what_is_taken_back_while_it_arrives_is_not_kept(
+    scene: Scene, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = hidden_fields(client.get("/en/submit").text)
+    attach_all = Taking._attach_all
+
+    def meanwhile(self: Taking, *arguments: Any) -> int:
+        count = attach_all(self, *arguments)
+        visitor = Visitor(Client(create_app(scene.deployment())))
+        visitor.open(Code(hidden["code"]))
+        assert visitor.withdraw().status_code == 303
+        return count
+
+    monkeypatch.setattr(Taking, "_attach_all", meanwhile)
+    answer = send(client, BURMESE, [("a", b"x")], hidden=hidden, lang="en")
+    refused(answer, Reason.TAKEN_BACK, BURMESE)
+    assert [kind for kind, _text, _names in records(scene)] == ["withdrawal"]
+
+
+# --- the same, and something else ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -360,6 +451,30 @@ def test_a_database_that_is_locked_is_said(scene: Scene, monkeypatch: pytest.Mon
     locker.execute("ROLLBACK")
     locker.close()
     assert send(client, BURMESE).status_code == 303
+
+
+def test_a_commit_that_happened_but_failed_keeps_its_file_and_is_known_again(
+    scene: Scene, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line to the database broke before its answer."""
+    hidden = hidden_fields(client.get("/en/submit").text)
+    commit = Connection.commit
+
+    def cut_off(self: Connection) -> None:
+        commit(self)
+        raise OperationalError("commit", {}, Exception("cut off"))
+
+    monkeypatch.setattr(Connection, "commit", cut_off)
+    refused(send(client, BURMESE, hidden=hidden, lang="en"), Reason.CANNOT_KEEP, BURMESE)
+    monkeypatch.undo()
+    store = scene.deployment().store
+    [row] = store.submissions()
+    assert store.holds_all_of(row)
+    assert send(client, BURMESE, hidden=hidden, lang="en").status_code == 303
+    assert list(store.submissions()) == [row]
+    assert len(list(scene.settings.blobs.iterdir())) == 1
+    with store.open_blob(row.id) as sealed:
+        assert Envelope(open_age(sealed, [scene.reviewer])).account_text() == BURMESE
 
 
 def test_a_blob_folder_that_has_gone_is_said(scene: Scene, client: Client) -> None:

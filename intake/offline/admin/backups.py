@@ -14,6 +14,7 @@ from pathlib import Path
 
 from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.open import open_age
+from intake.courier.bundle import open_regular
 from intake.durable import remove_drafts, sync_folder
 from intake.errors import (
     AgeError,
@@ -76,7 +77,14 @@ def open_backup(
 def _pieces(file: Path, identity: HybridIdentity, whose: str) -> Iterator[bytes]:
     """Yield what is in a backup, each piece verified."""
     try:
-        with file.open("rb") as sealed:
+        descriptor = open_regular(file)
+    except OSError as error:
+        raise DocumentMalformed(
+            f"{file} cannot be read, or is a link, a pipe or a device: name the file that 'intake "
+            "backup' wrote."
+        ) from error
+    try:
+        with os.fdopen(descriptor, "rb") as sealed:
             opened = open_age(sealed, [identity])
             while piece := opened.read(_PIECE):
                 yield piece

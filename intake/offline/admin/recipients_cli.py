@@ -10,7 +10,7 @@ import click
 
 from intake.command_line import today
 from intake.manifest.fingerprint import recipients_fingerprint
-from intake.manifest.model import Epoch, Manifest, Role
+from intake.manifest.model import Epoch, Manifest, Recipient, Role
 from intake.offline.admin.changes import span
 from intake.offline.admin.next_version import passed_over, with_recipients
 from intake.offline.admin.options import Options
@@ -26,7 +26,8 @@ from intake.offline.safe_names import printable
 def add_recipients(options: Options, file: Path) -> None:
     """Add the recipients in FILE, which a reviewer made with 'intake-review keys new'.
 
-    The reviewer's vault may acknowledge from then on: what it holds, the server may delete.
+    The reviewer's vault may acknowledge from then on: what it holds, the server may delete. A
+    custodian's, who does not review, may not.
     Compare the words with those that the reviewer's machine showed, by voice, before you sign.
     """
     home = options.admin_home()
@@ -47,6 +48,7 @@ def add_recipients(options: Options, file: Path) -> None:
         click.echo(f"This deployment's epochs are a {manifest.epoch_length.value} long.")
     click.echo(f"Added the recipients of {span([epoch.id for epoch in epochs])}.")
     _say_vault(before, manifest, brought, history)
+    _warn_of_other_words(before, brought, history)
     save(home, manifest)
 
 
@@ -69,6 +71,31 @@ def _say_vault(
                 f"server deletes it: 'intake-keys vaults --acks-required {count}' lets it wait for "
                 "all of them."
             )
+
+
+def _warn_of_other_words(
+    before: Manifest, brought: RecipientsFile, history: Sequence[Manifest]
+) -> None:
+    """Warn where what came without a vault's key waits to be signed: its words change with one."""
+    if brought.vault is None or vault_of(before, brought.name) is not None:
+        return
+    signed = _recipients_of(brought.name, history[-1].epochs if history else ())
+    if (
+        _recipients_of(brought.name, before.epochs)
+        - signed
+        - _recipients_of(brought.name, brought.epochs)
+    ):
+        name = printable(brought.name)
+        click.echo(
+            f"Warning: {name} has brought a file without the vault's key before, and 'sign' shows "
+            f"other words for it than you compared. Let {name} write it again ('intake-review keys "
+            "show --role custodians --out FILE'), and add that too.",
+            err=True,
+        )
+
+
+def _recipients_of(name: str, epochs: Sequence[Epoch]) -> set[Recipient]:
+    return {r for epoch in epochs for r in epoch.recipients if r.name == name}
 
 
 def _warn_of_what_is_useless(manifest: Manifest, epochs: Sequence[Epoch]) -> None:

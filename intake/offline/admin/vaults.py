@@ -24,7 +24,8 @@ def with_vault(
     Args:
         manifest: the next version as it stands.
         name: whose file it is.
-        key: the file's; ``None`` for a quorum, which has no vault.
+        key: the file's; ``None`` for a quorum, which has no vault, and for a custodian who does
+            not review.
         history: the versions before. A key that was taken out since is passed over
             (:func:`was_removed`).
 
@@ -35,7 +36,9 @@ def with_vault(
     if key is None:
         if there is not None or _last_vault_of(history, name) is not None:
             raise ManifestRefused(
-                f"{name} is the name of a reviewer's vault; call the quorum something else: --name."
+                f"{name} is the name of a reviewer's vault; call the quorum something else: "
+                "--name. If this is a custodian's file from before their vault reviewed: let them "
+                "write it again, 'intake-review keys show --role custodians --out FILE'."
             )
         return manifest
     if there == Signer(name, key) or was_removed(manifest, key, history):

@@ -1,8 +1,12 @@
 """Blobs: sealed submissions as plain files, durable before anybody is told of them.
 
-A draft is written under a temporary name, synced, given a constant time, renamed, and the folder
-synced. Its writer holds a lock on it until the row is committed, so that the sweep can tell what a
-killed process left behind from what a living one is still making.
+A blob is ``<id>.draft``, synced together with its name, until its row is committed, and
+``<id>.age`` from then on: whatever bears that name was committed once, also where no row says so
+any more. Its writer holds a lock on it until then, so that the sweep can tell what a killed process
+left behind from what a living one is still making.
+
+A removal takes the draft's name first and the other one second, a rename goes the other way: so
+whoever removes a blob while it is being renamed removes it.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -24,6 +29,9 @@ CONSTANT_TIME_NS = 315_532_800 * 10**9  # 1980-01-01, the date of the zip's memb
 
 _SEALED = ".age"
 _DRAFT = ".draft"
+#: What a sealed file begins with, whatever is in it.
+_BEGINNING = b"age-encryption.org/"
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Draft(Protocol):
@@ -37,17 +45,20 @@ class Draft(Protocol):
         """
 
     def keep(self) -> None:
-        """Make the blob durable under its id.
+        """Make the blob durable, as a draft still.
 
         Raises:
             StoreUnavailable: it cannot be.
         """
 
+    def settle(self) -> None:
+        """Make a blob that was kept a draft no more: its row is committed. Never raises."""
+
     def release(self) -> None:
-        """Let go of a blob that was kept: its row is committed."""
+        """Let go of it as it is: the sweep will find out whether its row was committed."""
 
     def discard(self) -> None:
-        """Remove every trace, whether it was kept or not. Safe to call twice; never raises."""
+        """Remove every trace, unless it was let go of. Safe to call twice; never raises."""
 
 
 class Blobs(Protocol):
@@ -75,10 +86,16 @@ class Blobs(Protocol):
         """
 
     def ids(self) -> Iterator[bytes]:
-        """Yield the id of every blob that was kept, in no meaningful order."""
+        """Yield the id of every blob whose row was committed once, in no meaningful order."""
 
-    def sweep_drafts(self) -> int:
-        """Remove the drafts of processes that are gone; return how many."""
+    def is_sealed(self, blob_id: bytes) -> bool:
+        """Return whether a blob is there, and begins as sealed files do."""
+
+    def sweep_drafts(self, is_committed: Callable[[bytes], bool]) -> int:
+        """Settle or remove the drafts of processes that are gone; return how many were removed.
+
+        ``is_committed`` is asked of each once no living process can commit its row any more.
+        """
 
     def size(self, blob_id: bytes) -> int | None:
         """Return a blob's size in bytes, or ``None`` where it is not there."""
@@ -86,14 +103,10 @@ class Blobs(Protocol):
     def remove(self, blob_ids: Iterable[bytes]) -> int:
         """Remove blobs, whether they are there or not; return how many were.
 
+        When this returns they stay away, whatever happens.
+
         Raises:
             StoreUnavailable: one of them stays; the sweep will try again.
-        """
-
-    def remove_orphan(self, blob_id: bytes, is_orphan: Callable[[], bool]) -> bool:
-        """Remove a blob that no row names.
-
-        ``is_orphan`` is asked once no living process can be about to commit the row any more.
         """
 
 
@@ -108,10 +121,14 @@ class FileBlobs:
         return FileDraft(self._folder, blob_id.hex())
 
     def open(self, blob_id: bytes) -> BinaryIO:
-        try:
-            return (self._folder / (blob_id.hex() + _SEALED)).open("rb")
-        except OSError as error:
-            raise _unavailable() from error
+        for path in self._places(blob_id):
+            try:
+                return path.open("rb")
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise _unavailable() from error
+        raise _unavailable()
 
     def free_bytes(self) -> int:
         try:
@@ -123,41 +140,69 @@ class FileBlobs:
         return status.f_bavail * status.f_frsize
 
     def ids(self) -> Iterator[bytes]:
-        for entry in self._entries(_SEALED):
-            with contextlib.suppress(ValueError):
-                yield bytes.fromhex(entry.name.removesuffix(_SEALED))
+        return (blob_id for _, blob_id in self._named(_SEALED))
 
-    def sweep_drafts(self) -> int:
-        return sum(_remove_unlocked(Path(entry.path)) for entry in self._entries(_DRAFT))
-
-    def size(self, blob_id: bytes) -> int | None:
+    def is_sealed(self, blob_id: bytes) -> bool:
         try:
-            return (self._folder / (blob_id.hex() + _SEALED)).stat().st_size
-        except OSError:
-            return None
+            with self.open(blob_id) as file:
+                return file.read(len(_BEGINNING)) == _BEGINNING
+        except (OSError, StoreUnavailable):
+            return False
 
-    def remove(self, blob_ids: Iterable[bytes]) -> int:
-        removed = 0
-        try:
-            for blob_id in blob_ids:
-                with contextlib.suppress(FileNotFoundError):
-                    (self._folder / (blob_id.hex() + _SEALED)).unlink()
-                    removed += 1
-            if removed:
-                sync_folder(self._folder)
-        except OSError as error:
-            raise _unavailable() from error
+    def sweep_drafts(self, is_committed: Callable[[bytes], bool]) -> int:
+        drafts = self._named(_DRAFT)
+        removed = sum(_end_unlocked(path, blob_id, is_committed) for path, blob_id in drafts)
+        if drafts:
+            self._sync()
         return removed
 
-    def remove_orphan(self, blob_id: bytes, is_orphan: Callable[[], bool]) -> bool:
-        return _remove_unlocked(self._folder / (blob_id.hex() + _SEALED), is_orphan)
+    def size(self, blob_id: bytes) -> int | None:
+        for path in self._places(blob_id):
+            with contextlib.suppress(OSError):
+                return path.stat().st_size
+        return None
 
-    def _entries(self, suffix: str) -> list[os.DirEntry[str]]:
+    def remove(self, blob_ids: Iterable[bytes]) -> int:
+        ids = list(blob_ids)
+        removed = sum(self._remove(blob_id) for blob_id in ids)
+        if ids:
+            # Also what was gone already: a killed process may have removed it, and not synced.
+            self._sync()
+        return removed
+
+    def _remove(self, blob_id: bytes) -> bool:
+        removed = False
+        for suffix in (_DRAFT, _SEALED):
+            try:
+                self._path(blob_id, suffix).unlink()
+                removed = True
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise _unavailable() from error
+        return removed
+
+    def _places(self, blob_id: bytes) -> Iterator[Path]:
+        """Yield where a blob may be; the first again, for it may be settled meanwhile."""
+        for suffix in (_SEALED, _DRAFT, _SEALED):
+            yield self._path(blob_id, suffix)
+
+    def _path(self, blob_id: bytes, suffix: str) -> Path:
+        return self._folder / (blob_id.hex() + suffix)
+
+    def _sync(self) -> None:
         try:
-            with os.scandir(self._folder) as entries:
-                return [entry for entry in entries if entry.name.endswith(suffix)]
+            sync_folder(self._folder)
         except OSError as error:
             raise _unavailable() from error
+
+    def _named(self, suffix: str) -> list[tuple[Path, bytes]]:
+        """Return the files of this kind, and the ids of their blobs."""
+        try:
+            found = [path for path in self._folder.iterdir() if path.suffix == suffix]
+        except OSError as error:
+            raise _unavailable() from error
+        return [(path, bytes.fromhex(path.stem)) for path in found if _ID.fullmatch(path.stem)]
 
 
 class FileDraft:
@@ -188,10 +233,15 @@ class FileDraft:
             self._writer.finish()
             os.utime(self._fd, ns=(CONSTANT_TIME_NS, CONSTANT_TIME_NS))
             os.fsync(self._fd)
-            self._path.rename(self._kept)
             sync_folder(self._folder)
         except OSError as error:
             raise _unavailable() from error
+
+    def settle(self) -> None:
+        # Where this fails, or a power cut undoes it, the sweep does it: the row is what counts.
+        with contextlib.suppress(OSError):
+            self._path.rename(self._kept)
+        self.release()
 
     def release(self) -> None:
         if self._fd >= 0:
@@ -199,22 +249,24 @@ class FileDraft:
             self._fd = -1
 
     def discard(self) -> None:
+        if self._fd < 0:
+            return
         self._writer.abandon()
-        for path in (self._path, self._kept):
-            with contextlib.suppress(OSError):
-                path.unlink()
+        with contextlib.suppress(OSError):
+            self._path.unlink()
         self.release()
 
 
-def _remove_unlocked(path: Path, wanted: Callable[[], bool] = lambda: True) -> bool:
-    """Remove a file whose writer is gone, if ``wanted`` says so once that is certain."""
+def _end_unlocked(path: Path, blob_id: bytes, is_committed: Callable[[bytes], bool]) -> bool:
+    """Settle or remove a draft whose writer is gone; return whether it was removed."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not wanted():
+        if is_committed(blob_id):
+            path.rename(path.with_suffix(_SEALED))
             return False
         path.unlink()
     except OSError:

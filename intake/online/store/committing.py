@@ -16,6 +16,7 @@ from sqlalchemy import Engine, bindparam, delete, insert, select, update
 
 from intake.errors import TooManyMessages
 from intake.online.store.reaching import Collided, reading, until_alone, writing
+from intake.online.store.removals import note_removals
 from intake.online.store.rows import AcknowledgementRow, SubmissionRow
 
 #: How many submissions may stand under one code.
@@ -149,7 +150,11 @@ def _mend(engine: Engine, twin: Twin, blob_id: bytes, arrival: Arrival) -> bool:
             connection.execute(
                 delete(AcknowledgementRow).where(AcknowledgementRow.submission == twin.id)
             )
-            return connection.execute(mended).rowcount == 1
+            if connection.execute(mended).rowcount != 1:
+                return False
+            # What is left of the lost one; the sweep removes it.
+            note_removals(connection, [twin.id])
+            return True
 
     return until_alone(transaction)
 

@@ -8,12 +8,25 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sqlalchemy import Column, Connection, Date, Engine, Integer, LargeBinary, Table, func, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Date,
+    Engine,
+    Integer,
+    LargeBinary,
+    Table,
+    func,
+    select,
+)
 
 from intake import strict_json
 from intake.errors import DocumentMalformed
+from intake.manifest.model import EPOCH_ID
 from intake.online.store.reaching import reading, writing
 from intake.online.store.rows import (
     AcknowledgementRow,
@@ -34,6 +47,8 @@ TABLES: Mapping[str, Table] = {
 #: Values of one row, by the names of its columns.
 Row = Mapping[str, object]
 
+#: Every text that a row holds is an epoch's id.
+_TEXT = re.compile(EPOCH_ID)
 _AT_ONCE = 1000
 
 
@@ -62,14 +77,19 @@ def lines(rows: Iterable[Row]) -> Iterator[bytes]:
         yield json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
-def read_lines(name: str, data: bytes) -> list[Row]:
+def read_lines(name: str, lines: Iterable[bytes]) -> list[Row]:
     """Read the lines of table ``name``.
 
     Raises:
-        DocumentMalformed: they are none.
+        DocumentMalformed: they are none, or two of them cannot stand in one table.
     """
     table = TABLES[name]
-    return [_read(table, strict_json.loads(line)) for line in data.splitlines()]
+    rows = [_read(table, strict_json.loads(line)) for line in lines]
+    alone = [[column.name] for column in table.columns if column.unique]
+    for columns in ([column.name for column in table.primary_key], *alone):
+        if len({tuple(row[name] for name in columns) for row in rows}) != len(rows):
+            raise DocumentMalformed(f"Two rows of {table.name} in the backup are the same.")
+    return rows
 
 
 def is_empty(engine: Engine) -> bool:
@@ -113,20 +133,33 @@ def _read(table: Table, document: object) -> Row:
 def _value(fields: Fields, column: Column[object]) -> object:
     take = fields.optional if column.nullable else fields.take
     if isinstance(column.type, Integer):
-        return take(column.name, int)
+        number = take(column.name, int)
+        if number is not None and not 1 <= number <= _most(column):
+            raise DocumentMalformed(f"A row of the backup has a wrong {column.name}.")
+        return number
     text = take(column.name, str)
     if text is None:
         return None
     try:
         value = _parsed(column, text)
     except ValueError:
-        value = b""
+        value = None
+    if value is None or _written(value) != text:
+        raise DocumentMalformed(f"A row of the backup has a wrong {column.name}.")
     if isinstance(value, bytes) and len(value) != getattr(column.type, "length", None):
         raise DocumentMalformed(f"A row of the backup has a wrong {column.name}.")
     return value
 
 
+def _most(column: Column[object]) -> int:
+    """Return the largest number that every database here holds in such a column."""
+    bits = 63 if isinstance(column.type, BigInteger) else 31
+    return (1 << bits) - 1
+
+
 def _parsed(column: Column[object], text: str) -> object:
     if isinstance(column.type, LargeBinary):
         return bytes.fromhex(text)
-    return dt.date.fromisoformat(text) if isinstance(column.type, Date) else text
+    if isinstance(column.type, Date):
+        return dt.date.fromisoformat(text)
+    return text if _TEXT.fullmatch(text) else None

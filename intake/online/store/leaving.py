@@ -6,7 +6,7 @@ Nothing here removes a blob: that comes after the row says so, durably.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -23,10 +23,8 @@ from sqlalchemy import (
 from intake.manifest.dsse import ed25519_keyid
 from intake.manifest.model import Manifest, Signer
 from intake.online.store.reaching import reading, until_alone, writing
+from intake.online.store.removals import batches, note_removals
 from intake.online.store.rows import AcknowledgementRow, ReturnRow, SubmissionRow
-
-#: How many ids a statement names at most; SQLite takes 32,766 values.
-BATCH = 5000
 
 _NOTE = (
     update(SubmissionRow)
@@ -75,6 +73,15 @@ class Leaving:
         if rows:
             with writing(self._engine, looks_first=False) as connection:
                 connection.execute(_NOTE, rows)
+
+    def last_bundle(self) -> int:
+        """Return the largest number of a bundle that a row names, 0 if none does.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        with reading(self._engine) as connection:
+            return connection.execute(select(func.max(SubmissionRow.bundle))).scalar() or 0
 
     def taken(self) -> dict[bytes, int]:
         """Return the number of the last return taken of each vault, by its keyid.
@@ -141,7 +148,7 @@ class Leaving:
         def transaction() -> int:
             with writing(self._engine) as connection:
                 done = _acknowledged_by(connection, quorum)
-                for some in _batches(done):
+                for some in batches(done):
                     connection.execute(
                         update(SubmissionRow)
                         .where(SubmissionRow.id.in_(some))
@@ -175,11 +182,24 @@ class Leaving:
         """
         due = update(SubmissionRow).where(SubmissionRow.warned.is_(None)).values(warned=today)
         with writing(self._engine, looks_first=False) as connection:
-            for some in _batches(submissions):
+            for some in batches(submissions):
                 connection.execute(due.where(SubmissionRow.id.in_(some)))
+
+    def forget_warnings(self, submissions: Collection[bytes]) -> None:
+        """Note that nobody was warned of the removal of these: their time is longer now.
+
+        Raises:
+            StoreUnavailable: the database does not answer; nothing was noted.
+        """
+        with writing(self._engine, looks_first=False) as connection:
+            for some in batches(submissions):
+                of_these = update(SubmissionRow).where(SubmissionRow.id.in_(some))
+                connection.execute(of_these.values(warned=None))
 
     def delete(self, submissions: Collection[bytes], *, acknowledged: bool) -> None:
         """Delete rows, each if it is still ``acknowledged``, or still not, as was seen.
+
+        Their blobs are noted to be removed.
 
         Raises:
             StoreUnavailable: the database does not answer; nothing was deleted.
@@ -188,8 +208,9 @@ class Leaving:
         as_seen = state.is_not(None) if acknowledged else state.is_(None)
         over = delete(SubmissionRow).where(as_seen)
         with writing(self._engine, looks_first=False) as connection:
-            for some in _batches(submissions):
-                connection.execute(over.where(SubmissionRow.id.in_(some)))
+            for some in batches(submissions):
+                gone = over.where(SubmissionRow.id.in_(some)).returning(SubmissionRow.id)
+                note_removals(connection, list(connection.execute(gone).scalars()))
 
 
 def _acknowledged_by(connection: Connection, quorum: Quorum) -> list[bytes]:
@@ -203,9 +224,3 @@ def _acknowledged_by(connection: Connection, quorum: Quorum) -> list[bytes]:
         .having(func.count() >= quorum.required)
     )
     return list(connection.execute(query).scalars())
-
-
-def _batches(ids: Collection[bytes]) -> Iterator[list[bytes]]:
-    left = list(ids)
-    for at in range(0, len(left), BATCH):
-        yield left[at : at + BATCH]

@@ -13,12 +13,36 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Select, bindparam, delete, insert, select, update
 
 from intake.courier.bundle import ReplyState
 from intake.online.store.reaching import reading, until_alone, writing
 from intake.online.store.rows import ReplyMarkRow, ReplyRow, WithdrawnRow
-from intake.receipt.mailbox import MailboxAddresses
+from intake.receipt.mailbox import SLOTS, MailboxAddresses
+
+# Made once, with a name where an address comes in: SQLAlchemy keeps what it has compiled, and with
+# it the values that a statement was first made with.
+_AMONG = ReplyRow.address.in_(bindparam("places", expanding=True))
+_TAKEN = select(ReplyRow.address).where(_AMONG)
+_HELD = (
+    select(ReplyRow.address, ReplyRow.id, ReplyRow.sealed, ReplyRow.day)
+    .where(_AMONG)
+    .order_by(ReplyRow.waiting, ReplyRow.day, ReplyRow.address)
+    .limit(SLOTS)
+)
+_DELETE = delete(ReplyRow).where(_AMONG, ReplyRow.id == bindparam("reply"))
+_DELETE_ALL = delete(ReplyRow).where(_AMONG)
+_MOVE = (
+    update(ReplyRow)
+    .where(ReplyRow.address == bindparam("place"))
+    .values(address=bindparam("slot"), waiting=False, day=bindparam("moved"))
+)
+_KNOWN = select(ReplyMarkRow.id).where(ReplyMarkRow.id == bindparam("reply"))
+_WITHDRAWN = select(WithdrawnRow.day).where(WithdrawnRow.address == bindparam("mark"))
+_REOPEN = delete(WithdrawnRow).where(WithdrawnRow.address == bindparam("mark"))
+
+#: Where a reply is, by whether its row says that it waits, if there is one.
+_STATES = {None: ReplyState.GONE, False: ReplyState.FILED, True: ReplyState.WAITING}
 
 
 class Filing(enum.Enum):
@@ -36,7 +60,7 @@ class Filing(enum.Enum):
 
 @dataclass(frozen=True)
 class HeldReply:
-    """A reply in a slot: its id (16 bytes), the sealed file, and the day it was filed."""
+    """A reply in a slot: its id (16 bytes), the sealed file, and the day it came there."""
 
     id: bytes
     sealed: bytes
@@ -51,23 +75,35 @@ class Replies:
         self._engine = engine
 
     def held(self, mailbox: MailboxAddresses) -> tuple[HeldReply | None, ...]:
-        """Return what is in each of a mailbox's eight slots: one query, whatever is there.
+        """Return the eight replies that a mailbox shows, in the order of their places.
+
+        What is in its slots, and where some are empty, what waits for them: retention may have
+        emptied them, and does not know what they belong to. Where there are fewer than eight,
+        ``None`` stands for the others. One query, whatever is there.
 
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        query = select(ReplyRow.address, ReplyRow.id, ReplyRow.sealed, ReplyRow.day).where(
-            ReplyRow.address.in_(mailbox.slots)
-        )
+        places = (*mailbox.slots, *mailbox.waiting)
         with reading(self._engine) as connection:
-            rows = {row.address: row for row in connection.execute(query)}
-        found = (rows.get(address) for address in mailbox.slots)
-        return tuple(row and HeldReply(row.id, row.sealed, row.day) for row in found)
+            rows = {row.address: row for row in connection.execute(_HELD, {"places": places})}
+        there = (rows[place] for place in places if place in rows)
+        found = [HeldReply(row.id, row.sealed, row.day) for row in there]
+        return (*found, *[None] * (SLOTS - len(found)))
+
+    def is_withdrawn(self, mailbox: MailboxAddresses) -> bool:
+        """Return whether the witness of a mailbox has withdrawn, and not written in it since.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        with reading(self._engine) as connection:
+            return _is_withdrawn(connection, mailbox)
 
     def file(
         self, reply_id: bytes, sealed: bytes, mailbox: MailboxAddresses, day: dt.date
     ) -> Filing:
-        """File a reply in its mailbox, once and never again.
+        """File a reply in its mailbox, once and never again; let what waits there move up.
 
         Raises:
             StoreUnavailable: the database does not answer; nothing was filed.
@@ -79,11 +115,10 @@ class Replies:
     ) -> Filing:
         with writing(self._engine) as connection:
             # What waits goes first: its turn may have come when old replies were swept away.
-            move_up(connection, mailbox)
-            if _is_there(connection, select(ReplyMarkRow.id).where(ReplyMarkRow.id == reply_id)):
+            move_up(connection, mailbox, day)
+            if _is_there(connection, _KNOWN, {"reply": reply_id}):
                 return Filing.KNOWN
-            withdrawn = select(WithdrawnRow.day).where(WithdrawnRow.address == mailbox.withdrawn)
-            if _is_there(connection, withdrawn):
+            if _is_withdrawn(connection, mailbox):
                 return Filing.WITHDRAWN
             places = (*mailbox.slots, *mailbox.waiting)
             taken = _taken(connection, places)
@@ -96,34 +131,33 @@ class Replies:
             connection.execute(insert(ReplyMarkRow), {"id": reply_id})
         return Filing.WAITING if waiting else Filing.FILED
 
-    def delete(self, mailbox: MailboxAddresses, reply_id: bytes) -> None:
+    def delete(self, mailbox: MailboxAddresses, reply_id: bytes, day: dt.date) -> None:
         """Delete a reply of a mailbox, and let the first that waits move into its slot.
 
-        Does the same work whether it is there or not.
+        ``day`` is that of the deed: what moves up has its time from then on. Does the same work
+        whether it is there or not.
 
         Raises:
             StoreUnavailable: the database does not answer; nothing was deleted.
         """
-        until_alone(lambda: self._delete(mailbox, reply_id))
+        until_alone(lambda: self._delete(mailbox, reply_id, day))
 
-    def _delete(self, mailbox: MailboxAddresses, reply_id: bytes) -> None:
+    def _delete(self, mailbox: MailboxAddresses, reply_id: bytes, day: dt.date) -> None:
         with writing(self._engine) as connection:
             places = (*mailbox.slots, *mailbox.waiting)
-            connection.execute(
-                delete(ReplyRow).where(ReplyRow.address.in_(places), ReplyRow.id == reply_id)
-            )
-            move_up(connection, mailbox)
+            connection.execute(_DELETE, {"places": places, "reply": reply_id})
+            move_up(connection, mailbox, day)
 
     def sweep(self, *, filed_before: dt.date, withdrawn_before: dt.date) -> int:
         """Delete replies filed, and marks of withdrawals made, before these days.
 
-        Returns how many replies that were. Whatever waits for their slots moves up when something
-        is filed next: nobody here knows which belong together.
+        Returns how many replies that were. Whatever waits stays: its time begins when it moves up,
+        with the next return that names it, since nobody here knows which belong together.
 
         Raises:
             StoreUnavailable: the database does not answer; nothing was deleted.
         """
-        over = delete(ReplyRow).where(ReplyRow.day < filed_before)
+        over = delete(ReplyRow).where(ReplyRow.day < filed_before, ReplyRow.waiting.is_(False))
         marks = delete(WithdrawnRow).where(WithdrawnRow.day < withdrawn_before)
         with writing(self._engine, looks_first=False) as connection:
             connection.execute(marks)
@@ -135,44 +169,45 @@ class Replies:
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        mark = delete(WithdrawnRow).where(WithdrawnRow.address == mailbox.withdrawn)
         with writing(self._engine, looks_first=False) as connection:
-            connection.execute(mark)
+            connection.execute(_REOPEN, {"mark": mailbox.withdrawn})
 
     def states(self) -> Mapping[bytes, ReplyState]:
-        """Return where each reply is that the server holds, by its id.
+        """Return where each reply is that was ever filed, by its id.
 
         Raises:
             StoreUnavailable: the database does not answer.
         """
-        query = select(ReplyRow.id, ReplyRow.waiting).order_by(ReplyRow.id)
+        same = ReplyRow.id == ReplyMarkRow.id
+        marks = select(ReplyMarkRow.id, ReplyRow.waiting).outerjoin(ReplyRow, same)
         with reading(self._engine) as connection:
-            rows = connection.execute(query).all()
-        return {row.id: ReplyState.WAITING if row.waiting else ReplyState.FILED for row in rows}
+            rows = connection.execute(marks.order_by(ReplyMarkRow.id)).all()
+        return {row.id: _STATES[row.waiting] for row in rows}
 
 
-def move_up(connection: Connection, mailbox: MailboxAddresses) -> None:
-    """Let replies that wait into the free slots of their mailbox."""
+def move_up(connection: Connection, mailbox: MailboxAddresses, day: dt.date) -> None:
+    """Let replies that wait into the free slots of their mailbox; their time begins on ``day``."""
     taken = _taken(connection, (*mailbox.slots, *mailbox.waiting))
     free = [address for address in mailbox.slots if address not in taken]
     waiting = [address for address in mailbox.waiting if address in taken]
     for slot, place in zip(free, waiting, strict=False):
-        connection.execute(
-            update(ReplyRow).where(ReplyRow.address == place).values(address=slot, waiting=False)
-        )
+        connection.execute(_MOVE, {"place": place, "slot": slot, "moved": day})
 
 
 def withdraw(connection: Connection, mailbox: MailboxAddresses, day: dt.date) -> None:
     """Delete every reply of a mailbox, and note that none is to be filed in it any more."""
-    connection.execute(delete(ReplyRow).where(ReplyRow.address.in_(mailbox.all)))
-    connection.execute(delete(WithdrawnRow).where(WithdrawnRow.address == mailbox.withdrawn))
+    connection.execute(_DELETE_ALL, {"places": mailbox.all})
+    connection.execute(_REOPEN, {"mark": mailbox.withdrawn})
     connection.execute(insert(WithdrawnRow), {"address": mailbox.withdrawn, "day": day})
 
 
 def _taken(connection: Connection, places: Sequence[bytes]) -> frozenset[bytes]:
-    query = select(ReplyRow.address).where(ReplyRow.address.in_(places))
-    return frozenset(connection.execute(query).scalars())
+    return frozenset(connection.execute(_TAKEN, {"places": places}).scalars())
 
 
-def _is_there(connection: Connection, query: Select[Any]) -> bool:
-    return connection.execute(query).first() is not None
+def _is_withdrawn(connection: Connection, mailbox: MailboxAddresses) -> bool:
+    return _is_there(connection, _WITHDRAWN, {"mark": mailbox.withdrawn})
+
+
+def _is_there(connection: Connection, query: Select[Any], values: Mapping[str, bytes]) -> bool:
+    return connection.execute(query, values).first() is not None

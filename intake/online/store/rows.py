@@ -47,6 +47,15 @@ class SubmissionRow(Base):
     warned: Mapped[dt.date | None] = mapped_column(Date)
 
 
+class RemovalRow(Base):
+    """That a blob is to be removed: noted where its row goes, gone when the blob is."""
+
+    __tablename__ = "removals"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012  # as above
+
+    id: Mapped[bytes] = mapped_column(LargeBinary(ID_SIZE), primary_key=True)
+
+
 class AcknowledgementRow(Base):
     """That one vault has acknowledged one submission."""
 
@@ -74,7 +83,7 @@ class ReplyRow(Base):
     id: Mapped[bytes] = mapped_column(LargeBinary(ID_SIZE), unique=True)
     #: An age file of ``intake.envelope.reply.SLOT_SIZE`` bytes.
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
-    #: The day it was filed, UTC.
+    #: The day it was filed, UTC, or moved up into its slot.
     day: Mapped[dt.date] = mapped_column(Date)
     #: Whether it waits for a free slot.
     waiting: Mapped[bool] = mapped_column(Boolean)

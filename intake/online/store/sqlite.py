@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
 import sqlite3
+import threading
+import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.exc import TimeoutError as WaitedTooLong
 from sqlalchemy.pool import QueuePool
 
 #: How long a writer waits for another one, in seconds, before it says that nothing can be kept.
 BUSY_SECONDS = 10
+
+#: How often the first in line asks whether another process has let go, in seconds.
+_POLL_SECONDS = 0.001
 
 _PRAGMAS = (
     "PRAGMA journal_mode=TRUNCATE",
@@ -61,8 +69,11 @@ def _begin(connection: object) -> None:
 def writing(engine: Engine) -> Iterator[None]:
     """Hold the one place in line to write, if the database is SQLite's.
 
-    SQLite's own waiting sleeps and polls, and the unlucky wait long; a file lock wakes the next
-    writer at once.
+    SQLite's own waiting sleeps and polls, and the unlucky wait long. Here the threads of a process
+    wait in the order in which they came, and only the first of them asks for the file lock.
+
+    Raises:
+        WaitedTooLong: somebody else has held it for ``BUSY_SECONDS``.
     """
     if engine.dialect.name != "sqlite" or not engine.url.database:
         yield
@@ -76,9 +87,59 @@ migration_lock = writing
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
+    deadline = time.monotonic() + BUSY_SECONDS
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        with _line(path).turn(deadline):
+            _flock(descriptor, deadline)
+            yield
     finally:
         os.close(descriptor)
+
+
+def _flock(descriptor: int, deadline: float) -> None:
+    """Lock a file by ``deadline``: a kernel that waits for us would wait for ever."""
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise _too_long() from None
+            time.sleep(_POLL_SECONDS)
+
+
+class _Line:
+    """Those of this process who want to write, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+
+    @contextlib.contextmanager
+    def turn(self, deadline: float) -> Iterator[None]:
+        """Wait for a turn until ``deadline``, and have it until the end of the block."""
+        mine = threading.Event()
+        with self._lock:
+            self._waiting.append(mine)
+            self._wake_first()
+        try:
+            if not mine.wait(max(0.0, deadline - time.monotonic())):
+                raise _too_long()
+            yield
+        finally:
+            with self._lock:
+                self._waiting.remove(mine)
+                self._wake_first()
+
+    def _wake_first(self) -> None:
+        if self._waiting:
+            self._waiting[0].set()
+
+
+@functools.cache
+def _line(_path: Path) -> _Line:
+    return _Line()
+
+
+def _too_long() -> WaitedTooLong:
+    return WaitedTooLong("another writer holds the database")

@@ -2,14 +2,15 @@
 
 Committing is apart from sealing a form: whatever brings a sealed age file and the addresses and
 sameness of its code comes in here. A blob is durable before its row is, and gone only after it: a
-row whose blob is lost is an account lost, a blob without a row is swept away one day.
+row whose blob is lost is an account lost. A draft without a row is swept away one day; a blob that
+was committed goes only where its row or a note of its removal says so, never because the database
+does not know it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import functools
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from intake.online.store.database import open_database
 from intake.online.store.dump import Row, dump
 from intake.online.store.leaving import Leaving
 from intake.online.store.reaching import CommitUncertain, reading
+from intake.online.store.removals import adopt_rows, forget_removals, noted_removals
 from intake.online.store.replies import Replies
 from intake.online.store.rows import ID_SIZE, SubmissionRow
 from intake.online.store.withdrawing import forget_rows, withdraw_rows
@@ -59,6 +61,7 @@ class SealedDraft:
         self.id = blob_id
         self.write = draft.write
         self.keep = draft.keep
+        self.settle = draft.settle
         self.release = draft.release
         self.discard = draft.discard
 
@@ -115,7 +118,7 @@ class Store:
             outcome = self._commit_row(draft.id, arrival)
         if outcome is Outcome.SAME:
             draft.discard()
-        draft.release()
+        draft.settle()
         return outcome
 
     def withdraw(self, draft: SealedDraft, arrival: Arrival, mailbox: MailboxAddresses) -> None:
@@ -127,14 +130,14 @@ class Store:
 
         Raises:
             StoreUnavailable: the disk or the database failed; nothing was destroyed. Or it was,
-                and a sealed file that no row names any more stays until the next sweep.
+                and a sealed file whose removal is noted stays until the next sweep.
         """
         with self._keeping(draft):
             done = withdraw_rows(self._engine, draft.id, arrival, mailbox, self._is_whole)
         if not done.noted:
             draft.discard()
-        draft.release()
-        self._blobs.remove(done.gone)
+        draft.settle()
+        self.remove_files(done.gone)
 
     def forget(
         self, address: Callable[[int], bytes], mailbox: MailboxAddresses, day: dt.date
@@ -144,7 +147,7 @@ class Store:
         Raises:
             StoreUnavailable: as :meth:`withdraw`.
         """
-        self._blobs.remove(forget_rows(self._engine, address, mailbox, day))
+        self.remove_files(forget_rows(self._engine, address, mailbox, day))
 
     def _commit_row(self, blob_id: bytes, arrival: Arrival) -> Outcome:
         return commit_row(self._engine, blob_id, arrival, self._is_whole)
@@ -173,15 +176,16 @@ class Store:
         """Remove a draft whose row could not be committed, but only if that is certain.
 
         A commit that failed may still have happened: the disk can fail after the database wrote,
-        and a connection can break before its answer. A blob too many is swept away one day; a row
+        and a connection can break before its answer. A draft too many is swept away one day; a row
         without its blob is an account lost.
         """
         try:
             committed = self._names(draft.id)
         except StoreUnavailable:
-            committed = True
-        if committed:
             draft.release()
+            return
+        if committed:
+            draft.settle()
         else:
             draft.discard()
 
@@ -251,23 +255,45 @@ class Store:
     def remove_files(self, ids: Iterable[bytes]) -> int:
         """Remove sealed files, of whose rows it is certain that they will not be needed.
 
-        Returns how many were there.
+        Returns how many were there. That they were to be removed is noted no more then.
 
         Raises:
             StoreUnavailable: one of them stays.
         """
-        return self._blobs.remove(ids)
+        blob_ids = list(ids)
+        removed = self._blobs.remove(blob_ids)
+        forget_removals(self._engine, blob_ids)
+        return removed
 
     def sweep(self) -> int:
-        """Remove what killed processes left: drafts, and blobs that no row names."""
-        removed = self._blobs.sweep_drafts()
-        kept = list(self._blobs.ids())
-        named = {row.id for row in self.rows()}
-        # A row may have been committed since: each blob is looked up again under its lock.
-        orphans = (i for i in kept if i not in named)
-        return removed + sum(
-            self._blobs.remove_orphan(i, functools.partial(self._is_orphan, i)) for i in orphans
-        )
+        """Finish what killed processes left: drafts, and removals that were noted.
 
-    def _is_orphan(self, blob_id: bytes) -> bool:
-        return not self._names(blob_id)
+        Returns how many files were removed. A blob that no row names and no removal notes stays,
+        whatever it is: the database may be lost, or another one (:meth:`strays`).
+
+        Raises:
+            StoreUnavailable: the database does not answer, or a file stays.
+        """
+        removed = self._blobs.sweep_drafts(self._names)
+        return removed + self.remove_files(noted_removals(self._engine))
+
+    def strays(self) -> list[bytes]:
+        """Return the blobs that were committed once, and that this database knows nothing of.
+
+        Raises:
+            StoreUnavailable: the database or the folder does not answer.
+        """
+        there = list(self._blobs.ids())
+        named = {row.id for row in self.rows()} | noted_removals(self._engine)
+        # Whatever was removed meanwhile, note and all, is gone by now.
+        return sorted(i for i in there if i not in named and self._blobs.size(i) is not None)
+
+    def adopt(self, day: dt.date, manifest_version: int) -> tuple[bytes, ...]:
+        """Make rows for all strays that begin as sealed files do, so that they leave; return them.
+
+        Raises:
+            StoreUnavailable: the database or the folder does not answer; none was taken in.
+        """
+        found = {i: self._blobs.size(i) or 0 for i in self.strays() if self._blobs.is_sealed(i)}
+        adopt_rows(self._engine, found, day, manifest_version)
+        return tuple(found)

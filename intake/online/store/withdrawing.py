@@ -6,13 +6,23 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select
 
 from intake.online.store import replies
 from intake.online.store.committing import MOST_PER_CODE, Arrival, Twin
 from intake.online.store.reaching import until_alone, writing
+from intake.online.store.removals import note_removals
 from intake.online.store.rows import SubmissionRow, WithdrawnRow
 from intake.receipt.mailbox import MailboxAddresses
+
+# Made once, with names where addresses come in: SQLAlchemy keeps what it has compiled, and with it
+# the values that a statement was first made with.
+_MINE = SubmissionRow.address.in_(bindparam("addresses", expanding=True))
+_DESTROY = delete(SubmissionRow).where(_MINE).returning(SubmissionRow.id)
+_STANDING = select(
+    SubmissionRow.id, SubmissionRow.sameness, SubmissionRow.size, SubmissionRow.acknowledged
+).where(_MINE)
+_MARK = select(WithdrawnRow.day).where(WithdrawnRow.address == bindparam("mark"))
 
 
 @dataclass(frozen=True)
@@ -73,21 +83,20 @@ def forget_rows(
 def _destroy(
     connection: Connection, address: Callable[[int], bytes], mailbox: MailboxAddresses, day: dt.date
 ) -> tuple[bytes, ...]:
-    mine = SubmissionRow.address.in_([address(n) for n in range(MOST_PER_CODE)])
-    gone = connection.execute(delete(SubmissionRow).where(mine).returning(SubmissionRow.id))
+    addresses = [address(n) for n in range(MOST_PER_CODE)]
+    gone = connection.execute(_DESTROY, {"addresses": addresses})
     ids = tuple(gone.scalars())
+    note_removals(connection, ids)
     replies.withdraw(connection, mailbox, day)
     return ids
 
 
 def _same_notice(connection: Connection, notice: Arrival, mailbox: MailboxAddresses) -> Twin | None:
     """Return the notice of this very withdrawal, if nothing was written under the code since."""
-    mark = select(WithdrawnRow.day).where(WithdrawnRow.address == mailbox.withdrawn)
-    if connection.execute(mark).first() is None:
+    if connection.execute(_MARK, {"mark": mailbox.withdrawn}).first() is None:
         return None
     addresses = [notice.address(n) for n in range(MOST_PER_CODE)]
-    held = connection.execute(select(SubmissionRow).where(SubmissionRow.address.in_(addresses)))
-    rows = held.all()
+    rows = connection.execute(_STANDING, {"addresses": addresses}).all()
     if [row.sameness for row in rows] != [notice.sameness]:
         return None
     return Twin(rows[0].id, rows[0].size, rows[0].acknowledged is not None)

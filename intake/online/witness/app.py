@@ -41,7 +41,9 @@ def create_app(deployment: Deployment) -> Flask:
         TRUSTED_HOSTS=list(settings.hosts) or None,
         PROPAGATE_EXCEPTIONS=False,
     )
-    app.session_interface = SealedVisits(deployment.server_keys.visit, https=settings.https)
+    app.session_interface = SealedVisits(
+        deployment.server_keys.visit, https=settings.https, clock=deployment.clock
+    )
     style = (template_folder() / "style.css").read_text(encoding="utf-8")
     _prepare_templates(app, style, settings.organisation)
     _add_pages(app, deployment)

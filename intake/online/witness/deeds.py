@@ -74,8 +74,10 @@ class Deeds:
             case "delete":
                 return self._delete(form.reply.data or "", code)
             case "withdraw":
+                if form.asks.data and not form.sure.data:
+                    raise Refusal(Reason.NOT_SURE)
                 done = self._withdraw(code)
-                Receipt.forget()  # what it says has arrived is here no more
+                Receipt.forget(code)  # what it says has arrived is here no more
                 return done
         raise Refusal(Reason.MALFORMED)
 
@@ -95,13 +97,13 @@ class Deeds:
             raise Refusal(Reason.MALFORMED)
         mailbox = MailboxAddresses.of(self._openings.keys(code).reply_key)
         with _told_as_not_done():
-            self._store.replies.delete(mailbox, bytes.fromhex(reply))
+            self._store.replies.delete(mailbox, bytes.fromhex(reply), self._deployment.today())
         return Done("deleted")
 
     def _withdraw(self, code: Code) -> Done:
         """Destroy what is here; tell the reviewers, if there is anybody to seal it to.
 
-        That the witness is sure the page asks and the browser sees to: a tick that must be set.
+        That the witness is sure the page asks, by a tick that must be set.
         """
         with _told_as_not_done():
             try:

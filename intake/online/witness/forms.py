@@ -35,8 +35,12 @@ class CodeForm(FlaskForm):
 
 
 class ReceiptForm(FlaskForm):
-    """What the receipt asks for: the last group of the code, or more files."""
+    """What the receipt asks for: the last group of the code, or more files.
 
+    ``mailbox`` is the page's own note of whose it was.
+    """
+
+    mailbox = HiddenField()
     last_group = StringField()
     attachments = MultipleFileField()
 
@@ -45,7 +49,8 @@ class MailboxForm(FlaskForm):
     """What is done in an open mailbox.
 
     ``mailbox`` and ``seen`` are the page's own notes: whose it was, and which replies it showed.
-    ``code`` is asked for again where the server has forgotten it.
+    ``code`` is asked for again where the server has forgotten it. ``asks`` says that the form had
+    a tick for ``sure``.
     """
 
     action = HiddenField()
@@ -54,6 +59,7 @@ class MailboxForm(FlaskForm):
     code = StringField()
     message = TextAreaField()
     reply = HiddenField()
+    asks = HiddenField()
     sure = BooleanField()
     attachments = MultipleFileField()
 
@@ -77,7 +83,7 @@ class CodeStamp:
         return hmac.digest(self._key.reveal(), code.secret().reveal(), "sha256").hex()
 
     def note(self, code: Code) -> str:
-        """Return by what a page of a mailbox says whose it is; no part of the mark."""
+        """Return by what a receipt or a mailbox says whose it is; no part of the mark."""
         digest = hmac.digest(self._key.reveal(), _NOTE + code.secret().reveal(), "sha256")
         return digest.hex()[:_NOTE_DIGITS]
 

@@ -20,15 +20,31 @@ _LOG = logging.getLogger(__name__)
 _MULTIPART = "multipart/form-data"
 _ENCODED = "application/x-www-form-urlencoded"
 
+#: The most bytes of a form that brings no words and no files: a token, notes, and a code however
+#: it is written. Unescaping takes many times as much memory as there is to unescape.
+SMALL = 64 * 1024
+
 
 class Incoming:
     """The post of the request being answered."""
 
-    def __init__(self, limits: Limits, *, fields_size: int, only_multipart: bool = False) -> None:
-        """Hold at most ``fields_size`` bytes of its fields."""
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        fields_size: int,
+        only_multipart: bool = False,
+        most: int | None = None,
+    ) -> None:
+        """Hold at most ``fields_size`` bytes of its fields.
+
+        One of more than ``most`` bytes is not read; where words or files are asked for there is no
+        such limit. One that is no multipart form brings neither: it may have ``SMALL`` bytes.
+        """
         self._limits = limits
         self._fields_size = fields_size
         self._only_multipart = only_multipart
+        self._most = most
         self._body: Body | None = None
         self._form: ArrivingForm | EncodedForm | None = None
 
@@ -36,7 +52,7 @@ class Incoming:
         """Judge the headers, read the fields, and return the form.
 
         Raises:
-            Refusal: it comes from elsewhere, is no form, or breaks off.
+            Refusal: it comes from elsewhere, is no form, is too long, or breaks off.
         """
         refuse_foreign_posts(request)
         kind, options = parse_options_header(request.headers.get("Content-Type", ""))
@@ -46,6 +62,9 @@ class Incoming:
             raise Refusal(Reason.NO_FORM)
         seconds = 3600 * self._limits.upload_hours
         self._body = Body(body_reader(request.environ), self.length, seconds=seconds)
+        most = SMALL if encoded else self._most
+        if most is not None and self.length > most:
+            raise Refusal(Reason.FORM_TOO_LONG)
         size = self._fields_size
         self._form = (
             EncodedForm(self._body, fields_size=size)

@@ -17,13 +17,12 @@ from werkzeug.wrappers import Response as BaseResponse
 from intake.online.deployment import Deployment
 from intake.online.refusal import Reason, Refusal
 from intake.online.witness.forms import CodeForm, bind, check_visit, typed_code
-from intake.online.witness.incoming import Incoming, as_refusal
+from intake.online.witness.incoming import SMALL, Incoming, as_refusal
 from intake.online.witness.lengths import DOOR_PAGE, padded
 from intake.online.witness.open_visit import OpenVisit
+from intake.online.witness.visit import CODE_SECONDS
 
 _KEY = "door"
-#: Bytes of fields: a token and a code, however it is written.
-_FIELDS = 64 * 1024
 #: Bytes of what was typed that are given back: the cookie has no room for more, and no code is
 #: longer, with three bytes a digit and as many separators.
 _GIVEN_BACK = 200
@@ -48,7 +47,8 @@ class DoorPage(MethodView):
     def post(self) -> BaseResponse:
         """Go on to the mailbox, or back to the door with what is wrong with the code."""
         visited = "csrf_token" in session
-        incoming = Incoming(self._deployment.settings.limits, fields_size=_FIELDS)
+        limits = self._deployment.settings.limits
+        incoming = Incoming(limits, fields_size=SMALL, most=SMALL)
         try:
             arriving = incoming.open()
             form, _ = bind(arriving.fields, CodeForm)
@@ -61,20 +61,24 @@ class DoorPage(MethodView):
         try:
             code = typed_code(typed)
         except Refusal as refusal:
-            send_to_door(refusal, typed)
+            send_to_door(refusal, self._deployment.clock(), typed)
             return redirect(url_for("mailbox", lang=g.language.tag), 303)
         session.pop(_KEY, None)
         OpenVisit.begin(code, self._deployment.clock())
         return redirect(url_for("mailbox_open", lang=g.language.tag), 303)
 
 
-def send_to_door(refusal: Refusal, typed: str = "") -> None:
-    """Let the door say ``refusal`` when it is next shown, and give back what was ``typed``."""
+def send_to_door(refusal: Refusal, now: float, typed: str = "") -> None:
+    """Let the door say ``refusal`` when it is next shown, and give back what was ``typed``.
+
+    What was typed is nearly a code, and is carried no longer than one.
+    """
     fits = len(json.dumps(typed, ensure_ascii=False).encode("utf-8")) <= _GIVEN_BACK
     session[_KEY] = {
         "reason": refusal.reason.name,
         "number": refusal.number,
         "typed": typed if fits else "",
+        "until": int(now) + CODE_SECONDS,
     }
 
 

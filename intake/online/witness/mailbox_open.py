@@ -60,7 +60,7 @@ class MailboxOpenPage(MethodView):
         visit = OpenVisit.current(now)
         if visit is None:
             if OpenVisit.end():
-                send_to_door(Refusal(Reason.CODE_AGAIN))
+                send_to_door(Refusal(Reason.CODE_AGAIN), now)
             return redirect(url_for("mailbox", lang=g.language.tag), 303)
         visit.keep(now)
         try:

@@ -55,8 +55,9 @@ class OpenVisit:
 
     @staticmethod
     def end() -> bool:
-        """Forget the mailbox; return whether there was one."""
-        return session.pop(_KEY, None) is not None
+        """Forget the mailbox; return whether there was one, be it until this moment."""
+        dropped: frozenset[str] = getattr(session, "dropped", frozenset())
+        return session.pop(_KEY, None) is not None or _KEY in dropped
 
     def keep(self, now: float, done: Done | None = None) -> None:
         """Let the visit carry it for ten minutes from now, and what was ``done``."""

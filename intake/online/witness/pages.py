@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Response, make_response, redirect, render_template, request, session, url_for
+from flask import (
+    Request,
+    Response,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.views import MethodView
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -114,6 +123,15 @@ def not_now(refusal: Refusal) -> Response:
     return make_response(page, refusal.reason.status)
 
 
+def _is_meant(request: Request) -> bool:
+    """Return whether a visitor asks to leave, and not another site.
+
+    That could show this address as a picture or in a frame, or link to it.
+    """
+    here = request.headers.get("Sec-Fetch-Site", "none") != "cross-site"
+    return here and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+
+
 class LeavePage(MethodView):
     """``/leave``: clear what can be cleared, and go where anyone might be."""
 
@@ -126,8 +144,7 @@ class LeavePage(MethodView):
     def get(self) -> BaseResponse:
         """Redirect."""
         response = redirect(self._deployment.settings.leave_to, 303)
-        # Another site must not end a visit by showing this address as a picture.
-        if request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate":
+        if _is_meant(request):
             session.clear()
             session.modified = True
             response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'

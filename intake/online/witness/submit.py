@@ -22,6 +22,9 @@ from intake.online.witness.receipt import Receipt
 from intake.online.witness.taking import Taking
 from intake.receipt.code import Code
 
+#: Why nothing can be sent under a code any more: the form goes on with another.
+_SPENT = {Reason.TOO_MANY_MESSAGES, Reason.TAKEN_BACK}
+
 
 class SubmitPage(MethodView):
     """The form (GET) and what it sends (POST)."""
@@ -73,8 +76,7 @@ class SubmitPage(MethodView):
     def _refused(self, refusal: Refusal, incoming: Incoming) -> Response:
         """Show the form with every word that was read of it, then read on for a while."""
         form, _ = bind(incoming.fields, AccountForm)
-        spent = refusal.reason is Reason.TOO_MANY_MESSAGES
-        code = Code.generate() if spent else self._code_for(form)
+        code = Code.generate() if refusal.reason in _SPENT else self._code_for(form)
         page = self._form_page(form, code, refusal, asks_reach=self._asks_reach())
         return incoming.answer(make_response(page, refusal.reason.status))
 

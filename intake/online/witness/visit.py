@@ -1,8 +1,12 @@
 """The visit: everything the site knows of a browser, in one cookie that only the server can read.
 
-The cookie is sealed under a server key, always of one length, ``HttpOnly``, ``SameSite=Strict``,
-and gone when the browser closes. It carries the CSRF token and, for ten minutes, the code that a
+The cookie is sealed under a server key, always of one length, ``HttpOnly``, ``SameSite=Lax``, and
+gone when the browser closes. It carries the CSRF token and, for ten minutes, the code that a
 receipt shows or that a mailbox was opened with. Nothing of it is kept on the server.
+
+A cookie that were ``Strict`` would not come with a link on another site, and the new visit would
+take the place of the one that is there. Posts are guarded by the token, and by what their headers
+say (:mod:`intake.online.witness.guards`).
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
@@ -29,23 +34,40 @@ COOKIE = "visit"
 CODE_SECONDS = 600
 
 #: Every cookie's plaintext has this many bytes, so that its length tells nothing.
-_SIZE = 1024
+_SIZE = 1280
+_SAME_SITE = "Lax"
 _NONCE_KEY_SIZE = 24
 _ONE_USE = bytes(12)
+
+
+class Visit(SecureCookieSession):
+    """What a visit carries; what was ``dropped`` of it, because its time was over, this moment."""
+
+    def __init__(self, contents: dict[str, Any], now: float) -> None:
+        """Drop from ``contents`` whatever was to be carried no longer than until ``now``."""
+        self.dropped = frozenset(
+            key
+            for key, entry in contents.items()
+            if isinstance(entry, dict) and entry.get("until", 0) < now
+        )
+        super().__init__({k: v for k, v in contents.items() if k not in self.dropped})
+        # The browser's cookie still holds it: it is sealed anew, without.
+        self.modified = bool(self.dropped)
 
 
 class SealedVisits(SessionInterface):
     """Flask's session, sealed. Each cookie is sealed under a key made for it alone."""
 
-    session_class = SecureCookieSession
+    session_class = Visit
 
-    def __init__(self, key: Secret, *, https: bool) -> None:
+    def __init__(self, key: Secret, *, https: bool, clock: Callable[[], float]) -> None:
         """Seal under ``key`` (32 bytes); ``https`` makes the cookie ``Secure``."""
         self._key = key
         self._https = https
+        self._clock = clock
 
-    def open_session(self, _app: Flask, request: Request) -> SecureCookieSession:
-        return SecureCookieSession(self._open(request.cookies.get(COOKIE, "")))
+    def open_session(self, _app: Flask, request: Request) -> Visit:
+        return Visit(self._open(request.cookies.get(COOKIE, "")), self._clock())
 
     def save_session(
         self,
@@ -57,7 +79,7 @@ class SealedVisits(SessionInterface):
             return
         if not session:
             response.delete_cookie(
-                COOKIE, secure=self._https, httponly=True, samesite="Strict", path="/"
+                COOKIE, secure=self._https, httponly=True, samesite=_SAME_SITE, path="/"
             )
             return
         response.set_cookie(
@@ -65,7 +87,7 @@ class SealedVisits(SessionInterface):
             self._seal(dict(session)),
             secure=self._https,
             httponly=True,
-            samesite="Strict",
+            samesite=_SAME_SITE,
             path="/",
         )
 

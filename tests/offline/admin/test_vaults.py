@@ -13,7 +13,7 @@ import pytest
 from intake.errors import ManifestRefused
 from intake.manifest import dsse
 from intake.manifest.fingerprint import recipients_fingerprint, signer_fingerprint
-from intake.manifest.model import Manifest, Role, Signer, SigningKey
+from intake.manifest.model import Epoch, Manifest, Role, Signer, SigningKey
 from intake.manifest.signing import serialise_signer
 from intake.offline.admin.changes import changes
 from intake.offline.admin.next_version import revoked, successor, with_recipients
@@ -84,6 +84,7 @@ OTHER = key("other")
         ("aye", key("ba"), "another vault called aye"),
         ("aye", None, "--name"),
         ("ba", None, "a reviewer's vault"),
+        ("ba", None, "keys show --role custodians --out FILE"),
         ("chit", key("aye"), "was copied"),
         ("chit", public("a")[0].key, "was copied"),
         ("chit", SigningKey(key("aye").ed25519, OTHER.ml_dsa_65), "was copied"),
@@ -436,3 +437,40 @@ def test_a_quorum_is_not_called_as_a_reviewers_vault(tmp_path: Path) -> None:
         "ceremony", "--epoch", THIS_MONTH.id, "--quorum", "2-of-3", "--name", "quorum"
     )
     assert "--name" in refused
+
+
+def test_who_is_a_custodian_first_and_reviews_later(program: Program, tmp_path: Path) -> None:
+    """A custodian's file brings no key until the vault reviews; from then on each file does."""
+
+    def file(name: str, epochs: Sequence[Epoch], brings: SigningKey | None) -> Path:
+        path = tmp_path / f"{name}.json"
+        path.write_bytes(serialise_recipients(RecipientsFile(tuple(epochs), brings)))
+        return path
+
+    period = epoch(id=THIS_MONTH.id, begins=THIS_MONTH.begins, ends=THIS_MONTH.ends)
+    of = {
+        role: [
+            dataclasses.replace(
+                period,
+                recipients=(dataclasses.replace(recipient(next(_MADE)), name="ba", role=role),),
+            )
+        ]
+        for role in Role
+    }
+    alone = file("alone", of[Role.CUSTODIANS], None)
+    told = program.well("add-recipients", alone)
+    assert "acknowledge" not in told
+    done = program("add-recipients", file("reviewer", of[Role.REVIEWERS], key("ba")))
+    assert "ba's vault may acknowledge.\n" in done.out
+    [warning] = done.warnings
+    assert "keys show --role custodians --out FILE" in warning
+    # The file from before is refused, and that with the key is the one whose words are signed.
+    assert "keys show --role custodians" in program.fails("add-recipients", alone)
+    again = file("again", of[Role.CUSTODIANS], key("ba"))
+    done = program("add-recipients", again)
+    assert (done.status, done.warnings) == (0, [])
+    signed = program.well("sign")
+    assert f"(custodians), epoch {THIS_MONTH.id}: {recipients_fingerprint(again.read_bytes())}" in (
+        signed
+    )
+    assert program.well("vaults").startswith(f"vault: ba: {words('ba')}\n")
