@@ -114,7 +114,7 @@ def status(options: Options, as_json: bool) -> None:
 def _on_the_way(way: OnTheWay) -> Iterator[str]:
     yield f"  never left: {way.never_left}"
     for carried in way.carried:
-        yield f"  left with bundle {carried.bundle}, still needed: {carried.submissions}"
+        yield f"  left with bundle {carried.bundle}, awaited back: {carried.submissions}"
     if way.acknowledged_by_some:
         yield f"  acknowledged by some vaults, not by enough: {way.acknowledged_by_some}"
     if way.acknowledged_here:

@@ -13,10 +13,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.mailboxes import TimedMailbox, timed_mailbox
-
 from intake.receipt.code import Code
 from intake.receipt.derivation import derive
+from tests.support.mailboxes import TimedMailbox, timed_mailbox
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "300"))
 
