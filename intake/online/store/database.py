@@ -9,12 +9,13 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from intake.errors import SettingsMistaken, StoreUnavailable
 from intake.online.store import sqlite
+from intake.online.store.rows import Base
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -52,6 +53,24 @@ def connect_database(url: str) -> Engine:
         raise SettingsMistaken(
             "The setting store.database is no database address, or its driver is not installed."
         ) from error
+
+
+def vacuum(engine: Engine) -> None:
+    """Have PostgreSQL free what deleted rows took, where it would keep their bytes for long.
+
+    SQLite needs none of it: it overwrites what it deletes (:mod:`intake.online.store.sqlite`).
+
+    Raises:
+        StoreUnavailable: the database does not answer.
+    """
+    if engine.dialect.name != "postgresql":
+        return
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for table in Base.metadata.sorted_tables:
+                connection.execute(text(f"VACUUM {table.name}"))
+    except SQLAlchemyError as error:
+        raise StoreUnavailable("The database does not answer.") from error
 
 
 def _upgrade(engine: Engine) -> None:

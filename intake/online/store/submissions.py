@@ -22,7 +22,7 @@ from sqlalchemy import Engine, select
 from intake.errors import StoreUnavailable, TooManyMessages
 from intake.online.store.blobs import Blobs, Draft, FileBlobs
 from intake.online.store.committing import Arrival, Outcome, Twin, commit_row
-from intake.online.store.database import open_database
+from intake.online.store.database import open_database, vacuum
 from intake.online.store.dump import Row, dump
 from intake.online.store.leaving import Leaving
 from intake.online.store.reaching import CommitUncertain, reading
@@ -275,7 +275,9 @@ class Store:
             StoreUnavailable: the database does not answer, or a file stays.
         """
         removed = self._blobs.sweep_drafts(self._names)
-        return removed + self.remove_files(noted_removals(self._engine))
+        removed += self.remove_files(noted_removals(self._engine))
+        vacuum(self._engine)
+        return removed
 
     def strays(self) -> list[bytes]:
         """Return the blobs that were committed once, and that this database knows nothing of.
