@@ -103,7 +103,7 @@ def answers_the_question(page: Page, code: Code) -> None:
     for typed, seen in ((wrong, ".error"), (right, ".done")):
         page.locator("#last-group").fill(typed)
         page.locator("#last-group ~ button").click()
-        assert page.url.endswith("/my/receipt")
+        assert page.url.endswith("/my/receipt#compare")
         assert page.locator(seen).is_visible()
         fits(page)
 

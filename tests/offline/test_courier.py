@@ -361,7 +361,7 @@ def test_a_custodians_vault_is_told_why_it_can_write_nothing(tmp_path: Path) -> 
 
 def test_a_vault_that_knows_no_manifest_writes_nothing(tmp_path: Path) -> None:
     vault = make_vault(tmp_path / "vault")
-    with pytest.raises(VaultUnusable, match="does not name"):
+    with pytest.raises(VaultUnusable, match="import a stick first"):
         send(vault, tmp_path / "back")
     assert not (tmp_path / "back").exists()
 
