@@ -57,8 +57,8 @@ test: programs $(VENV)/.dev ## Run every test; installs what they need where it 
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev ## ruff, mypy strict, import contracts
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check --no-cache .
+	$(BIN)/ruff format --no-cache --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
