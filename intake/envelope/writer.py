@@ -27,6 +27,10 @@ _FIELD_ZIP64 = 8
 _END = 22
 _END_ZIP64 = 56 + 20
 
+# Where a local header states the two sizes, and what stands there when a zip64 field does instead.
+_SIZES_AT = 18
+_SIZES_IN_ZIP64 = b"\xff" * 8
+
 _ZEROS = bytes(1024 * 1024)
 
 
@@ -193,8 +197,23 @@ class _Position:
         """Do nothing: chunks leave when they are full."""
 
 
+class _StreamedMember(zipfile.ZipInfo):
+    """A member whose local header is the same in every release of Python.
+
+    Python before 3.11.4 wrote sizes of zero beside a zip64 field where the format wants the largest
+    value (APPNOTE 4.5.3); and an envelope must not tell which release sealed it.
+    """
+
+    def FileHeader(self, zip64: bool | None = None) -> bytes:  # noqa: N802, FBT001 (zipfile's)
+        """Return the local header, whose sizes stand in the descriptor behind the bytes."""
+        header = super().FileHeader(zip64)
+        if not zip64:
+            return header
+        return header[:_SIZES_AT] + _SIZES_IN_ZIP64 + header[_SIZES_AT + len(_SIZES_IN_ZIP64) :]
+
+
 def _info(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, members.MEMBER_DATE)
+    info = _StreamedMember(name, members.MEMBER_DATE)
     info.create_system = 3  # Unix, wherever this runs
     info.external_attr = 0o600 << 16
     return info

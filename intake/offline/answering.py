@@ -55,11 +55,13 @@ def queue(vault: Vault, submission_id: str, text: str, today: dt.date) -> Reply:
         with vault.envelope(submission_id) as envelope:
             record = envelope.record
         _check(record, withdrawals(vault.entries()).get(submission_id))
-        for known in replies.load(vault).replies.values():
+        kept = replies.load(vault)
+        for known in kept.replies.values():
             if (known.mailbox, known.text, known.state) == (record.mailbox, text, State.QUEUED):
                 return known
         reply = Reply(
             id=secrets.token_hex(16),
+            number=kept.next_number,
             submission=submission_id,
             mailbox=record.mailbox,
             reply_to=record.reply_to,

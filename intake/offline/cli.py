@@ -238,7 +238,7 @@ def extract(options: Options, submission: str, folder: Path) -> None:
         with progress_bar(total, "Extracting") as advance:
             written = envelope.extract(folder, advance, answers=answers)
     vault.mark_read(found)
-    click.echo(f"Wrote {len(written)} files into {folder}.")
+    click.echo(f"Wrote {counted(len(written), 'file', 'files')} into {folder}.")
 
 
 review.add_command(reply)

@@ -68,9 +68,10 @@ class Survey:
             named = "; ".join(f"{x.submission} {x.reason}" for x in self.losses[:_NAMED])
             more = len(self.losses) - _NAMED
             raise VaultUnusable(
-                f"Without the key of the epoch {self.epoch}, {len(self.losses)} accounts would "
-                f"open nowhere: {named}{f'; and {more} more' if more > 0 else ''}. Import a stick "
-                "that holds them whole; where there is none any more, --lose-damaged gives them up."
+                f"Without the key of the epoch {self.epoch}, accounts would open nowhere "
+                f"({len(self.losses)} of them): {named}{f'; and {more} more' if more > 0 else ''}. "
+                "Import a stick that holds them whole; where there is none any more, "
+                "--lose-damaged gives them up."
             )
         if self.unopened:
             raise VaultUnusable(

@@ -27,7 +27,7 @@ from intake.errors import AgeError, DocumentMalformed
 from intake.offline.vault import Vault
 from intake.strict_json import Fields
 
-REPLY_FORMAT = "intake-reply-1"
+REPLY_FORMAT = "intake-reply-2"
 
 _NAME = re.compile(r"[0-9a-f]{32}\.age")
 _AGAIN = b"intake/vault/1/again:"
@@ -60,10 +60,12 @@ class Reply:
     """One reply: to which submission, under which mailbox, in which words, and how far it is.
 
     ``reply_to`` is the mailbox's recipient, ``reply_key`` what its addresses come from (hex).
+    ``number`` tells the order in which the vault's replies were written.
     ``carried`` is the number of the first return that it went with.
     """
 
     id: str
+    number: int
     submission: str
     mailbox: str
     reply_to: str = field(repr=False)
@@ -85,6 +87,7 @@ class Reply:
         """Return what a person or a program is shown of it."""
         return {
             "id": self.id,
+            "number": self.number,
             "submission": self.submission,
             "mailbox": self.mailbox,
             "day": self.day.isoformat(),
@@ -100,6 +103,11 @@ class Kept:
 
     replies: Mapping[str, Reply]
     damaged: tuple[str, ...]
+
+    @property
+    def next_number(self) -> int:
+        """Return the number of the reply that is written next."""
+        return 1 + max((reply.number for reply in self.replies.values()), default=0)
 
 
 #: What a bundle says of a reply that the server holds.
@@ -133,7 +141,7 @@ def load(vault: Vault) -> Kept:
                 found.append(_read(vault, name.removesuffix(".age")))
             except (AgeError, DocumentMalformed, FileNotFoundError):
                 damaged.append(name)
-    found.sort(key=lambda reply: (reply.day, reply.id))
+    found.sort(key=lambda reply: (reply.number, reply.id))
     return Kept({reply.id: reply for reply in found}, tuple(damaged))
 
 
@@ -215,6 +223,7 @@ def _read(vault: Vault, reply_id: str) -> Reply:
         raise DocumentMalformed("The reply is in a state that we do not know.")
     reply = Reply(
         id=reply_id,
+        number=fields.positive("number"),
         submission=fields.take("submission", str),
         mailbox=fields.take("mailbox", str),
         reply_to=fields.take("reply_to", str),

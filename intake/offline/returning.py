@@ -262,8 +262,8 @@ def _write(folder: Path, signer: SigningIdentity, begun: Return, queued: Sequenc
         ) from error
     except OSError as error:
         raise BundleBroken(
-            f"The stick at {folder} cannot be written ({error.strerror}). Nothing is lost: free "
-            "some room on it or take another one, and run this again."
+            f"The stick at {folder} cannot be written ({error.strerror}). Nothing is lost: make it "
+            "writable, free some room on it, or take another one, and run this again."
         ) from error
     return content
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from intake.age.opening.hybrid import HybridIdentity
-from intake.command_line import json_option, print_json, today, yes_option
+from intake.command_line import counted, json_option, print_json, today, yes_option
 from intake.durable import write_file
 from intake.errors import NotInVault, VaultUnusable
 from intake.manifest.calendar import EpochLength, Period, length_of, period_named, periods_from
@@ -91,8 +91,8 @@ def keys_new(
         vault.add_epochs({period.id: HybridIdentity.generate() for period in periods}, Role(role))
     fingerprint = _write_recipients(vault, Role(role), [period.id for period in periods], out)
     click.echo(
-        f"Made keys for {len(periods)} epochs, {periods[0].id} to {periods[-1].id}. "
-        f"Bring {out} to the admins."
+        f"Made keys for {counted(len(periods), 'epoch', 'epochs')}, {periods[0].id} to "
+        f"{periods[-1].id}. Bring {out} to the admins."
     )
     _say_fingerprint(fingerprint)
     if role == Role.CUSTODIANS.value:
@@ -227,7 +227,8 @@ def _write_again(vault: Vault, role: Role, out: Path) -> None:
     if not epochs:
         raise NotInVault(f"The vault has no keys of {role.value}; 'keys new' makes some.")
     fingerprint = _write_recipients(vault, role, epochs, out)
-    click.echo(f"Wrote the recipients of {len(epochs)} epochs. Bring {out} to the admins.")
+    made_for = counted(len(epochs), "epoch", "epochs")
+    click.echo(f"Wrote the recipients of {made_for}. Bring {out} to the admins.")
     _say_fingerprint(fingerprint)
 
 

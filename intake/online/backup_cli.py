@@ -29,10 +29,7 @@ def backup(options: Options, file: Path) -> None:
     Any one admin opens it ('intake-keys open-backup FILE OUT'); 'intake restore OUT' takes it in.
     """
     made = make_backup(Deployment.open(options.settings()), file)
-    click.echo(
-        f"Wrote {file} with {made.submissions} submissions on record, and read it back: it is "
-        "whole."
-    )
+    click.echo(f"Wrote {file} with {_on_record(made.submissions)}, and read it back: it is whole.")
     click.echo(f"It opens with the keys of any one of: {', '.join(made.admins)}.")
 
 
@@ -50,19 +47,19 @@ def restore_(options: Options, file: Path) -> None:
         click.echo("The restoration that was interrupted is complete now.")
         return
     done = restore(settings, file, command_line.today())
-    click.echo(f"Restored the backup of {done.day}: {done.submissions} submissions on record.")
+    click.echo(f"Restored the backup of {done.day}: {_on_record(done.submissions)}.")
     if done.lost:
         click.echo(
-            f"{len(done.lost)} submissions have no sealed file here, and are not restored. They "
-            "were acknowledged or withdrawn since, or are lost; 'intake-review show ID' tells "
-            "which of them the reviewers have:"
+            f"Not restored, because no sealed file is here: {len(done.lost)}. What was "
+            "acknowledged or withdrawn since has none, nor has what is lost; 'intake-review show "
+            "ID' tells which of them the reviewers have:"
         )
         for submission in done.lost:
             click.echo(f"  {submission}")
     if done.found:
         click.echo(
-            f"{len(done.found)} sealed files are not in the backup: they arrived after it. They "
-            "were taken in and leave with the next export, but no code finds them any more."
+            f"Sealed files that arrived after the backup: {len(done.found)}. They were taken in "
+            "and leave with the next export, but no code finds them any more."
         )
     if not done.signed:
         click.echo(
@@ -74,3 +71,7 @@ def restore_(options: Options, file: Path) -> None:
         "Replies are never backed up: the reviewers send them anew ('intake-review reply ID "
         f"--again'). If days went by, see that the clock is right, and run {_DAYS}."
     )
+
+
+def _on_record(submissions: int) -> str:
+    return f"{command_line.counted(submissions, 'submission', 'submissions')} on record"

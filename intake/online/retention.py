@@ -157,11 +157,11 @@ def _sweep_on(store: Store, retention: Retention, today: dt.date, debris: int) -
 def _log_lines(found: Due, removed: int) -> Iterator[str]:
     if found.warn:
         yield (
-            f"{len(found.warn)} submissions that no vault or too few have acknowledged will be "
-            f"removed in {GRACE_DAYS} days or more: export them, and import what the vaults return."
+            f"Submissions to be removed in {GRACE_DAYS} days or more, because no vault or too few "
+            f"have acknowledged them: {len(found.warn)}. Export, and import what the vaults return."
         )
     if removed:
-        yield f"{removed} submissions were removed unacknowledged: their time was over."
+        yield f"Submissions removed unacknowledged, because their time was over: {removed}."
 
 
 def remove_acknowledged(store: Store, until: dt.date) -> int:

@@ -189,8 +189,8 @@ def problems_with_the_files(
     if not lost:
         return []
     sentence = (
-        f"{len(lost)} submissions have lost their files, or a part of them ({lost[0]} and on): "
-        f"restore the folder {blobs} from wherever it was moved to."
+        f"Submissions that have lost their files, or a part of them: {len(lost)} ({lost[0]} "
+        f"first): restore the folder {blobs} from wherever it was moved to."
     )
     return [sentence]
 

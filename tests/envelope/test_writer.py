@@ -376,3 +376,17 @@ def test_an_envelope_that_nobody_closed_writes_nothing_when_it_is_forgotten() ->
     source = io.BytesIO(sealed.getvalue())
     parse_header(source)
     assert header == source.tell() + NONCE_SIZE
+
+
+def test_the_local_header_is_the_same_in_every_release_of_python() -> None:
+    sink = Sink()
+    writer = EnvelopeWriter(sink)
+    with writer.attachment() as attachment:
+        attachment.write(b"a photo")
+    writer.finish(account_text=b"", identity=IDENTITY, account_json=b"{}")
+    name = members.attachment_member(1).encode()
+    # APPNOTE 4.3.7 and 4.5.3: where a zip64 field states the sizes, the header has the largest
+    # values; and the field says nothing yet, because the descriptor does.
+    crc, sizes, field = bytes(4), b"\xff" * 8, b"\1\0\x10\0" + bytes(16)
+    lengths = len(name).to_bytes(2, "little") + len(field).to_bytes(2, "little")
+    assert bytes(sink.plaintext[14:]).startswith(crc + sizes + lengths + name + field)

@@ -116,6 +116,14 @@ def test_no_secret_of_a_reply_is_printed(vault: Vault, stick: Stick) -> None:
     assert not [secret for secret in (WORDS, record().reply_key) if secret in shown]
 
 
+def test_replies_go_in_the_order_in_which_they_were_written(vault: Vault, stick: Stick) -> None:
+    words = [f"question {n}" for n in range(12)]
+    written = [queue(vault, first(stick), text, LATER).id for text in words]
+    assert [reply.text for reply in replies.load(vault).replies.values()] == words
+    content = write_return(vault, stick.folder, lambda _count: None).content
+    assert [reply.id for reply in content.replies] == written
+
+
 def test_the_same_words_are_queued_once_until_they_have_arrived(vault: Vault, stick: Stick) -> None:
     reply = queue(vault, first(stick), WORDS, LATER)
     assert queue(vault, first(stick), WORDS, LATER) == reply

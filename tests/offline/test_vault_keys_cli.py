@@ -190,7 +190,7 @@ def test_a_vault_from_before_gets_its_key_once(vault: Vault, program: Program, o
 def test_the_words_are_those_of_the_file(vault: Vault, program: Program, out: Path) -> None:
     said = program.well("keys", "new", "--from", "2027-01", "--out", out).splitlines()
     assert said == [
-        f"Made keys for 1 epochs, 2027-01 to 2027-01. Bring {out} to the admins.",
+        f"Made keys for 1 epoch, 2027-01 to 2027-01. Bring {out} to the admins.",
         "Its fingerprint, which they must read out to you: "
         + recipients_fingerprint(out.read_bytes()),
     ]

@@ -131,7 +131,7 @@ def test_sealed_files_that_are_lost_are_found(well: Scene) -> None:
     first.unlink()
     second.unlink()
     said = problem(well, "store")
-    assert said.startswith("2 submissions have lost their files")
+    assert said.startswith("Submissions that have lost their files, or a part of them: 2 (")
     assert first.stem in said
     assert str(well.settings.blobs) in said
 
@@ -143,7 +143,7 @@ def test_a_sealed_file_of_another_length_is_found(well: Scene, size: int) -> Non
     assert sealed.stat().st_size == 262_144
     os.truncate(sealed, size)
     said = problem(well, "store")
-    assert said.startswith("1 submissions have lost their files, or a part of them")
+    assert said.startswith("Submissions that have lost their files, or a part of them: 1 (")
     assert sealed.stem in said
 
 

@@ -145,7 +145,7 @@ def test_what_nobody_fetches_is_warned_of_and_then_removed(
     assert sweep_on(scene, 71).warned == 0
     with caplog.at_level(logging.WARNING):
         assert sweep_on(scene, 72).warned == 1
-    assert "will be removed" in caplog.text
+    assert "to be removed in 21 days or more" in caplog.text
     assert old.hex() not in caplog.text
     assert sweep_on(scene, 99).removed == ()
     assert sweep_on(scene, 100).removed == (old.hex(),)

@@ -141,7 +141,7 @@ def test_sealed_files_that_are_lost_are_told(well: Scene) -> None:
     (well.settings.blobs / f"{lost.hex()}.age").unlink()
     (problem,) = status(well).problems
     assert problem.startswith(
-        f"1 submissions have lost their files, or a part of them ({lost.hex()}"
+        f"Submissions that have lost their files, or a part of them: 1 ({lost.hex()}"
     )
 
 
