@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from intake.envelope import members
@@ -72,8 +73,10 @@ class AccountRecord:
     reply_key: str
     kind: Kind = Kind.ACCOUNT
     questionnaire: Questionnaire = FREE_ACCOUNT
-    answers: dict[str, object] = field(default_factory=dict)
-    consents: tuple[dict[str, object], ...] = ()
+    answers: Mapping[str, object] = field(default_factory=dict)
+    #: Answers to questions that the questionnaire calls sensitive.
+    sensitive: tuple[str, ...] = ()
+    consents: tuple[Mapping[str, object], ...] = ()
 
     def to_bytes(self) -> bytes:
         """Return the UTF-8 JSON that goes into the envelope."""
@@ -82,7 +85,8 @@ class AccountRecord:
             "kind": self.kind.value,
             "language": self.language,
             "questionnaire": vars(self.questionnaire),
-            "answers": self.answers,
+            "answers": dict(self.answers),
+            "sensitive": list(self.sensitive),
             "consents": list(self.consents),
             "account_bytes": self.account_bytes,
             "repaired": list(self.repaired),

@@ -50,6 +50,7 @@ class AccountDocument:
     language: str
     questionnaire: Questionnaire
     answers: dict[str, object]
+    sensitive: tuple[str, ...]
     consents: tuple[dict[str, object], ...]
     account_bytes: int
     repaired: tuple[str, ...]
@@ -93,6 +94,8 @@ def _read(document: object) -> AccountDocument:
         language=_matching(fields, "language", _LANGUAGE),
         questionnaire=_read_questionnaire(fields.take("questionnaire", dict)),
         answers=fields.take("answers", dict),
+        # Accounts from before there were questions do not have it.
+        sensitive=fields.each("sensitive", _bounded) if "sensitive" in document else (),
         consents=fields.each("consents", _read_consent),
         account_bytes=_integer(fields, "account_bytes", 0),
         repaired=fields.each("repaired", _bounded),

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from intake.online.keys_in_force import KeysInForce
+from intake.online.questionnaire.model import Questionnaire
+from intake.online.questionnaire.reading import DEFAULT, read_questionnaire
 from intake.online.server_keys import ServerKeys
 from intake.online.settings import Settings
 from intake.online.store.submissions import Store
@@ -21,6 +23,7 @@ class Deployment:
     store: Store
     keys: KeysInForce
     server_keys: ServerKeys
+    questionnaire: Questionnaire
     #: Seconds since 1970; only ever inside sealed cookies, and as a day.
     clock: Callable[[], float] = time.time
 
@@ -39,6 +42,11 @@ class Deployment:
                 root=settings.root, manifest=settings.manifest, state=settings.state
             ).pin(),
             server_keys=server_keys,
+            questionnaire=read_questionnaire(
+                settings.pages.questionnaire or DEFAULT,
+                settings.pages.languages or ("en", "my"),
+                settings.pages.shared_with,
+            ),
         )
 
     def today(self) -> dt.date:

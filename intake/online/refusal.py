@@ -28,6 +28,10 @@ class Reason(enum.Enum):
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         _("Your account is too long for one message. Send it in several parts."),
     )
+    ANSWER_TOO_LONG = (
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        _("This answer is too long. Shorten it, or put it into your account."),
+    )
     REACH_TOO_LONG = (
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         _("What you wrote on how to reach you is too long. Shorten it, then press send."),
@@ -205,8 +209,12 @@ class Reason(enum.Enum):
 class Refusal(IntakeError):
     """Something that is not taken or done, and why."""
 
-    def __init__(self, reason: Reason, number: int = 0) -> None:
-        """Refuse for ``reason``, whose sentence may tell a ``number``."""
+    def __init__(self, reason: Reason, number: int = 0, *, field: str = "") -> None:
+        """Refuse for ``reason``, whose sentence may tell a ``number``.
+
+        ``field`` is the name of the form's field that it is about, where it is about one.
+        """
         super().__init__(reason.sentence)
         self.reason = reason
         self.number = number
+        self.field = field

@@ -120,7 +120,7 @@ class Sealing:
             Refusal, NothingInForce, StoreUnavailable: as :meth:`commit`; nothing was destroyed.
         """
         keys = self._keys(code, today)
-        nothing = Words(language=language, account="", reach="", repaired=())
+        nothing = Words(language=language, account="")
         arrival = self._finish(nothing, keys, Sent(Kind.WITHDRAWAL), today)
         with self._committing(today):
             self._store.withdraw(self._draft, arrival, MailboxAddresses.of(keys.reply_key))
@@ -133,10 +133,10 @@ class Sealing:
     def _finish(self, words: Words, keys: ReceiptKeys, sent: Sent, today: dt.date) -> Arrival:
         """Seal the words and close the file, and return what its row is to tell."""
         manifest, epoch = self._in_force.manifest, self._in_force.epoch
-        text, identifying = words.account.encode("utf-8"), words.identifying()
+        (text, account_bytes), answers = words.text(), words.answers
         record = AccountRecord(
             language=words.language,
-            account_bytes=len(text),
+            account_bytes=account_bytes,
             repaired=words.repaired,
             attachments=tuple(self._attachments),
             manifest_version=manifest.version,
@@ -144,14 +144,19 @@ class Sealing:
             reply_to=str(HybridRecipient.from_seed(keys.reply_seed)),
             reply_key=keys.reply_key.reveal().hex(),
             kind=sent.kind,
+            questionnaire=answers.shown,
+            answers=answers.given,
+            sensitive=answers.sensitive,
+            consents=answers.consents,
         )
         size = self._envelope.finish(
             account_text=text,
-            identity=seal_identity(identifying, self._in_force.custodians),
+            identity=seal_identity(answers.identifying, self._in_force.custodians),
             account_json=record.to_bytes(),
         )
         sealed_to = digest_of(self._in_force.reviewers, self._in_force.custodians)
-        everything = sent.parts(sealed_to, record, text, identity_document(identifying))
+        identity = identity_document(answers.identifying)
+        everything = sent.parts(sealed_to, record, text[:account_bytes], identity)
         return Arrival(
             address=keys.submission_address,
             sameness=keys.sameness(everything),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from intake.age.sealing.hybrid import HybridRecipient
 from intake.envelope.account import AccountRecord, Kind
 from intake.manifest.model import Role
+from intake.online.questionnaire.answers import NO_ANSWERS, Answers
 from intake.online.store.submissions import Outcome
 
 
@@ -18,14 +20,15 @@ class Words:
 
     language: str
     account: str
-    #: How the witness can be reached; empty where that was not said.
-    reach: str
     #: Fields in which something was no valid Unicode and was replaced.
-    repaired: tuple[str, ...]
+    repaired: tuple[str, ...] = ()
+    #: What was answered beside the account.
+    answers: Answers = NO_ANSWERS
 
-    def identifying(self) -> dict[str, str]:
-        """Return the answers that stand in ``identity.age`` and nowhere else, by field."""
-        return {"reach": self.reach} if self.reach else {}
+    def text(self) -> tuple[bytes, int]:
+        """Return ``account.txt``, and how many of its bytes are the account itself."""
+        account, answers = self.account.encode("utf-8"), self.answers.text.encode("utf-8")
+        return (account + b"\n\n" + answers + b"\n" if answers else account), len(account)
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,10 @@ def digest_of(reviewers: Sequence[HybridRecipient], custodians: Sequence[HybridR
     return hashlib.sha256("".join(named).encode("ascii")).digest()
 
 
+def _canonical(answers: Mapping[str, object]) -> bytes:
+    return json.dumps(answers, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
 @dataclass(frozen=True)
 class Sent:
     """As what something is sent, and what was there already when it was.
@@ -64,7 +71,7 @@ class Sent:
     context: bytes = b""
 
     def parts(
-        self, sealed_to: bytes, record: AccountRecord, text: bytes, identity: bytes
+        self, sealed_to: bytes, record: AccountRecord, account: bytes, identity: bytes
     ) -> Iterator[bytes]:
         """Yield what makes two submissions the same: all that was sent, and to whom it is sealed.
 
@@ -75,8 +82,11 @@ class Sent:
         yield sealed_to
         yield self.kind.value.encode("ascii")
         yield self.context
-        yield text
+        yield account
         yield identity
+        yield _canonical(record.answers)
+        # What was chosen, in whatever language: the texts would make two of one.
+        yield _canonical({str(c["id"]): c.get("granted", c.get("chosen")) for c in record.consents})
         for attachment in record.attachments:
             yield attachment.name.encode("utf-8")
             yield attachment.type.encode("utf-8")

@@ -10,7 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -56,6 +56,27 @@ class Retention:
 
 
 @dataclass(frozen=True)
+class Pages:
+    """What the witness's pages say and show of the deployment."""
+
+    organisation: str
+    #: Where *Leave* goes: a plain public page.
+    leave_to: str
+    #: Tags of the languages offered, the first for whoever asks for none; empty means all.
+    languages: tuple[str, ...] = ()
+    #: The onion service's address (``http://….onion``); empty where there is none.
+    onion: str = ""
+    #: A folder with the organisation's own words, ``en.md`` and so on.
+    words: Path | None = None
+    #: The questionnaire's file; ``None`` for the one that comes with the program.
+    questionnaire: Path | None = None
+    #: A folder with templates that take the place of ours of the same name.
+    templates: Path | None = None
+    #: Names, by language, of those with whom accounts may be shared, by a short id.
+    shared_with: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything a deployment decides."""
 
@@ -73,9 +94,7 @@ class Settings:
     state: Path
     #: SQLAlchemy's URL of the database.
     database: str
-    organisation: str
-    #: Where *Leave* goes: a plain public page.
-    leave_to: str
+    pages: Pages
     limits: Limits
     retention: Retention = Retention()
 
@@ -132,8 +151,16 @@ def _settings(top: _Table, folder: Path) -> Settings:
         manifest=folder / keys.text("manifest"),
         state=state,
         database=store.text("database", f"sqlite:///{state / 'intake.db'}"),
-        organisation=pages.text("organisation"),
-        leave_to=_public_page(pages.text("leave_to", DEFAULT_LEAVE_TO)),
+        pages=Pages(
+            organisation=pages.text("organisation"),
+            leave_to=_public_page(pages.text("leave_to", DEFAULT_LEAVE_TO)),
+            languages=pages.texts("languages"),
+            onion=_onion(pages.text("onion", "")),
+            words=pages.path("words", folder),
+            questionnaire=pages.path("questionnaire", folder),
+            templates=pages.path("templates", folder),
+            shared_with=_bodies(pages.table("shared_with")),
+        ),
         limits=Limits(
             submission=limits.size("submission", Limits.submission),
             attachments=limits.number("attachments", default=Limits.attachments),
@@ -170,6 +197,20 @@ def _public_page(url: str) -> str:
     return url
 
 
+def _onion(address: str) -> str:
+    if address and re.fullmatch(r"https?://[a-z2-7]{56}\.onion", address) is None:
+        raise SettingsMistaken(
+            "The setting pages.onion must be the address of an onion service, without a path: "
+            '"http://" and 56 letters and digits and ".onion".'
+        )
+    return address
+
+
+def _bodies(table: _Table) -> dict[str, dict[str, str]]:
+    """Read the names of those with whom accounts may be shared: ``ID = { en = "…", my = "…" }``."""
+    return {name: table.table(name).all_texts() for name in table.names()}
+
+
 class _Table:
     """A table of the file, whose settings are taken one by one, none left over."""
 
@@ -184,11 +225,21 @@ class _Table:
             raise self._mistake(name, f"a table: [{name}]")
         return _Table(value, name + ".", self._path)
 
+    def names(self) -> list[str]:
+        return list(self._left)
+
+    def all_texts(self) -> dict[str, str]:
+        return {name: self.text(name) for name in self.names()}
+
     def text(self, name: str, default: str | None = None) -> str:
         value = self._left.pop(name, default)
-        if not isinstance(value, str) or not value:
+        if not isinstance(value, str) or (not value and value != default):
             raise self._mistake(name, "a text in quotes")
         return value
+
+    def path(self, name: str, folder: Path) -> Path | None:
+        value = self.text(name, "")
+        return folder / value if value else None
 
     def texts(self, name: str) -> tuple[str, ...]:
         value = self._left.pop(name, [])

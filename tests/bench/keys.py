@@ -96,7 +96,7 @@ def _in_force(count: int) -> InForce:
 
 
 def _seal_and_commit(store: Store, in_force: InForce) -> None:
-    words = Words(language="my", account="စာ" * 1000, reach="", repaired=())
+    words = Words(language="my", account="စာ" * 1000)
     with sealing(
         store, in_force, still_open=lambda _epoch, _day: nullcontext(), upload_hours=24
     ) as submission:

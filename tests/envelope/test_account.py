@@ -19,6 +19,7 @@ def test_the_fields_are_the_documented_ones() -> None:
         "language",
         "questionnaire",
         "answers",
+        "sensitive",
         "consents",
         "account_bytes",
         "repaired",

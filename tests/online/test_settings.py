@@ -35,7 +35,7 @@ def test_the_least_there_must_be_gets_the_defaults(tmp_path: Path) -> None:
     assert settings.database == f"sqlite:///{tmp_path}/state/intake.db"
     assert settings.retention == Retention(180, acknowledged_days=0, reply_days=90)
     assert settings.limits == Limits(4 * GIB, 100, 1_000_000, upload_hours=24, disk_reserve=GIB)
-    assert settings.organisation == "ကမ္ဘာ"
+    assert settings.pages.organisation == "ကမ္ဘာ"
 
 
 @pytest.mark.parametrize(

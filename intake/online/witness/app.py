@@ -45,7 +45,7 @@ def create_app(deployment: Deployment) -> Flask:
         deployment.server_keys.visit, https=settings.https, clock=deployment.clock
     )
     style = (template_folder() / "style.css").read_text(encoding="utf-8")
-    _prepare_templates(app, style, settings.organisation)
+    _prepare_templates(app, style, settings.pages.organisation)
     _add_pages(app, deployment)
     app.before_request(_choose_language)
     app.after_request(AnswerHeaders(style=style, https=settings.https).add)

@@ -66,7 +66,7 @@ class Deeds:
                 message = form.message.data or ""
                 if len(message) > self._limits.account_characters:
                     raise Refusal(Reason.ACCOUNT_TOO_LONG)
-                words = Words(g.language.tag, message, reach="", repaired=repaired)
+                words = Words(g.language.tag, message, repaired)
                 sent = Sent(Kind.MESSAGE, self._context(form, code))
                 taken = self._taking.take(arriving, length, words, code, sent)
                 sizes = taken.attachments

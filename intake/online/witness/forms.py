@@ -10,10 +10,8 @@ from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, HiddenField, MultipleFileField, StringField, TextAreaField
 
-from intake.envelope.identity import ANSWERS_CHARACTERS
 from intake.errors import CodeLengthWrong, CodeMalformed, CodeMistyped
 from intake.online.refusal import Reason, Refusal
-from intake.online.sent import Words
 from intake.receipt.code import Code
 from intake.secret import Secret
 
@@ -24,7 +22,6 @@ class AccountForm(FlaskForm):
     code = HiddenField()
     code_mac = HiddenField()
     account = TextAreaField()
-    reach = TextAreaField()
     attachments = MultipleFileField()
 
 
@@ -103,7 +100,13 @@ class CodeStamp:
 
 
 def bind(fields: Sequence[tuple[str, bytes]], kind: type[FormT]) -> tuple[FormT, tuple[str, ...]]:
-    """Return the form of this ``kind`` holding ``fields``, and which of them were repaired.
+    """Return the form of this ``kind`` holding ``fields``, and which of them were repaired."""
+    values, repaired = texts(fields)
+    return kind(formdata=values), repaired
+
+
+def texts(fields: Sequence[tuple[str, bytes]]) -> tuple[MultiDict[str, str], tuple[str, ...]]:
+    """Return ``fields`` as texts, and which of them were repaired.
 
     Text becomes valid Unicode (what is not becomes U+FFFD) with LF line ends.
     """
@@ -114,7 +117,7 @@ def bind(fields: Sequence[tuple[str, bytes]], kind: type[FormT]) -> tuple[FormT,
         if text.encode("utf-8") != data:
             repaired.append(name)
         values.add(name, text.replace("\r\n", "\n").replace("\r", "\n"))
-    return kind(formdata=values), tuple(dict.fromkeys(repaired))
+    return values, tuple(dict.fromkeys(repaired))
 
 
 def check_visit(form: FlaskForm, *, visited: bool) -> None:
@@ -141,9 +144,7 @@ def judge(form: AccountForm, stamp: CodeStamp, *, account_characters: int, visit
     check_visit(form, visited=visited)
     code = stamp.check(form.code.data or "", form.code_mac.data or "")
     if len(form.account.data or "") > account_characters:
-        raise Refusal(Reason.ACCOUNT_TOO_LONG)
-    if len(reach(form)) > ANSWERS_CHARACTERS:
-        raise Refusal(Reason.REACH_TOO_LONG)
+        raise Refusal(Reason.ACCOUNT_TOO_LONG, field="account")
     return code
 
 
@@ -161,20 +162,3 @@ def typed_code(text: str) -> Code:
         raise Refusal(Reason.CODE_MISTYPED) from error
     except CodeMalformed as error:
         raise Refusal(Reason.CODE_LETTERS) from error
-
-
-def reach(form: AccountForm) -> str:
-    """Return how the witness can be reached; empty if that is white space and nothing else."""
-    said = form.reach.data or ""
-    return said if said.strip() else ""
-
-
-def words(form: AccountForm, repaired: tuple[str, ...], *, language: str) -> Words:
-    """Return what was written, as it is to be sealed."""
-    return Words(
-        language=language,
-        account=form.account.data or "",
-        reach=reach(form),
-        # It would stand in account.json, and tell its readers that something was said.
-        repaired=tuple(name for name in repaired if name != form.reach.name),
-    )

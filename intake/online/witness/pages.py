@@ -143,7 +143,7 @@ class LeavePage(MethodView):
 
     def get(self) -> BaseResponse:
         """Redirect."""
-        response = redirect(self._deployment.settings.leave_to, 303)
+        response = redirect(self._deployment.settings.pages.leave_to, 303)
         if _is_meant(request):
             session.clear()
             session.modified = True

@@ -170,7 +170,7 @@ class ReceiptPage(MethodView):
         if form.last_group.raw_data:
             typed = form.last_group.data or ""
             return replace(receipt, noted=_is_last(typed, receipt.code) if typed.strip() else None)
-        nothing = Words(language=g.language.tag, account="", reach="", repaired=())
+        nothing = Words(language=g.language.tag, account="")
         code = Code(receipt.code)
         taken = self._taking.take(arriving, incoming.length, nothing, code, Sent(Kind.FILES))
         return replace(receipt.with_taken(taken), noted=None)

@@ -8,14 +8,15 @@ from __future__ import annotations
 from flask import Response, g, make_response, redirect, render_template, session, url_for
 from flask.views import MethodView
 from flask_wtf.csrf import generate_csrf
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from intake.envelope.account import Kind
-from intake.envelope.identity import ANSWERS_CHARACTERS
 from intake.online.deployment import Deployment
+from intake.online.questionnaire.answers import read_answers
 from intake.online.refusal import Reason, Refusal
-from intake.online.sent import Sent, Taken
-from intake.online.witness.forms import AccountForm, CodeStamp, bind, judge, reach, words
+from intake.online.sent import Sent, Taken, Words
+from intake.online.witness.forms import AccountForm, CodeStamp, judge, texts
 from intake.online.witness.incoming import Incoming, as_refusal
 from intake.online.witness.keys_now import KeysNow
 from intake.online.witness.receipt import Receipt
@@ -38,6 +39,13 @@ class SubmitPage(MethodView):
         self._taking = taking
         self._limits = deployment.settings.limits
         self._stamp = CodeStamp(deployment.server_keys.code_mac)
+        self._questionnaire = deployment.questionnaire
+        self._identifying = frozenset(
+            question.id
+            for section in self._questionnaire.sections
+            for question in section.questions
+            if question.identifying
+        )
 
     def get(self) -> str:
         """Show an empty form.
@@ -46,8 +54,8 @@ class SubmitPage(MethodView):
             Refusal: nothing can be taken now; nobody shall write an account in vain.
         """
         custodians = self._keys.in_force().custodians
-        form, _ = bind([], AccountForm)
-        return self._form_page(form, Code.generate(), None, asks_reach=bool(custodians))
+        nothing: MultiDict[str, str] = MultiDict()
+        return self._form_page(nothing, Code.generate(), None, asks_identity=bool(custodians))
 
     def post(self) -> BaseResponse:
         """Take a submission and go on to its receipt, or show the form again and say why not."""
@@ -63,25 +71,29 @@ class SubmitPage(MethodView):
     def _take(self, incoming: Incoming) -> tuple[Taken, Code]:
         arriving = incoming.open()
         visited = "csrf_token" in session
-        form, repaired = bind(arriving.fields, AccountForm)
+        typed, repaired = texts(arriving.fields)
+        form = AccountForm(formdata=typed)
         code = judge(
             form,
             self._stamp,
             account_characters=self._limits.account_characters,
             visited=visited,
         )
-        said = words(form, repaired, language=g.language.tag)
-        return self._taking.take(arriving, incoming.length, said, code, Sent(Kind.ACCOUNT)), code
+        answers = read_answers(self._questionnaire, typed, g.language.tag)
+        # A repair told of an identifying answer would tell its readers that something was said.
+        told = tuple(name for name in repaired if name not in self._identifying)
+        words = Words(g.language.tag, form.account.data or "", told, answers)
+        return self._taking.take(arriving, incoming.length, words, code, Sent(Kind.ACCOUNT)), code
 
     def _refused(self, refusal: Refusal, incoming: Incoming) -> Response:
         """Show the form with every word that was read of it, then read on for a while."""
-        form, _ = bind(incoming.fields, AccountForm)
-        code = Code.generate() if refusal.reason in _SPENT else self._code_for(form)
-        page = self._form_page(form, code, refusal, asks_reach=self._asks_reach())
+        typed, _ = texts(incoming.fields)
+        code = Code.generate() if refusal.reason in _SPENT else self._code_for(typed)
+        page = self._form_page(typed, code, refusal, asks_identity=self._asks_identity())
         return incoming.answer(make_response(page, refusal.reason.status))
 
-    def _asks_reach(self) -> bool:
-        """Return whether there is anybody to give it to."""
+    def _asks_identity(self) -> bool:
+        """Return whether there is anybody to give identifying answers to."""
         try:
             return bool(self._keys.in_force().custodians)
         except Exception:  # noqa: BLE001
@@ -89,16 +101,18 @@ class SubmitPage(MethodView):
             return False
 
     def _form_page(
-        self, form: AccountForm, code: Code, refusal: Refusal | None, *, asks_reach: bool
+        self,
+        typed: MultiDict[str, str],
+        code: Code,
+        refusal: Refusal | None,
+        *,
+        asks_identity: bool,
     ) -> str:
         return render_template(
             "submit.html",
-            account=form.account.data,
-            reach=form.reach.data,
-            # What was typed there comes back also where nobody is asked for it any more.
-            shows_reach=asks_reach or bool(reach(form)),
-            asks_reach=asks_reach,
-            reach_characters=ANSWERS_CHARACTERS,
+            typed_in=typed,
+            questionnaire=self._questionnaire,
+            asks_identity=asks_identity,
             code=code.reveal(),
             code_mac=self._stamp.mark(code),
             csrf_token=generate_csrf(),
@@ -106,9 +120,9 @@ class SubmitPage(MethodView):
             limits=self._limits,
         )
 
-    def _code_for(self, form: AccountForm) -> Code:
+    def _code_for(self, typed: MultiDict[str, str]) -> Code:
         """Return the code the form came with, if it is ours, so that a retry stays the same."""
         try:
-            return self._stamp.check(form.code.data or "", form.code_mac.data or "")
+            return self._stamp.check(typed.get("code", ""), typed.get("code_mac", ""))
         except Refusal:
             return Code.generate()

@@ -35,11 +35,13 @@ class Taking:
         self._deployment = deployment
         self._keys = keys
         self._limits = deployment.settings.limits
+        self._asked = deployment.questionnaire
 
     @property
     def fields_size(self) -> int:
         """How many bytes of fields a form may bring."""
-        return self._limits.account_characters * _BYTES_PER_CHARACTER + _OTHER_FIELDS
+        characters = self._limits.account_characters + self._asked.most_characters
+        return characters * _BYTES_PER_CHARACTER + _OTHER_FIELDS
 
     def take(
         self, form: ArrivingForm | EncodedForm, length: int, words: Words, code: Code, sent: Sent
@@ -55,8 +57,8 @@ class Taking:
         if length > self._limits.submission + self.fields_size:
             raise Refusal(Reason.TOO_LARGE)
         in_force = self._keys.in_force()
-        if words.reach and not in_force.custodians:
-            raise Refusal(Reason.NOBODY_TO_TELL)
+        if words.answers.identifying and not in_force.custodians:
+            raise Refusal(Reason.NOBODY_TO_TELL, field=next(iter(words.answers.identifying)))
         with sealing(
             self._deployment.store,
             in_force,
