@@ -9,7 +9,7 @@ REVIEW = $(BIN)/intake-review --vault $(DEMO)/offline --passphrase-file $(DEMO)/
 KEYS = $(BIN)/intake-keys --home $(DEMO)/admin --passphrase-file $(DEMO)/passphrase
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-review demo-rotate test lint format bench bench-peers programs requirements clean
+.PHONY: help demo demo-review demo-rotate test lint format bench bench-peers screenshots programs requirements clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ bench: $(VENV)/.dev ## Measure speed and memory, and write docs/performance.md
 
 bench-peers: $(VENV)/.dev ## Measure other people's servers beside ours
 	$(BIN)/python tests/bench/peers.py
+
+screenshots: programs $(VENV)/.dev ## Write every page in every state as pictures into docs/screenshots/
+	$(BIN)/python tools/screenshots.py
 
 requirements: $(VENV)/.dev ## Pin the newest versions of everything, with hashes
 	sh tools/pin_requirements.sh

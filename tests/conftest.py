@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser, Playwright, sync_playwright
 from werkzeug.test import Client
 
 from intake.online.witness.app import create_app
+from tests.support import browsers
 from tests.support.databases import PROGRAMS, postgresql_server
 from tests.support.deployments import Scene, make_scene
 from tests.support.servers import Server, house_of_today
@@ -52,3 +54,19 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
         return str(request.getfixturevalue("postgresql"))
     return f"sqlite:///{tmp_path}/intake.db"
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Yield what drives Chromium: there can be one of it in a process."""
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(
+        executable_path=browsers.chromium_program(), args=browsers.ARGUMENTS
+    )
+    yield browser
+    browser.close()

@@ -15,7 +15,7 @@ from intake.manifest.model import NAME_LIMIT, is_name
 from intake.offline import passphrase, replies, showing, trust
 from intake.offline.courier_cli import courier, replies_, reply
 from intake.offline.destroying_cli import rekey
-from intake.offline.identity_answers import read_answers
+from intake.offline.identity_answers import read_answers as read_identity
 from intake.offline.inbox import ImportReport, import_bundle
 from intake.offline.mailboxes import same_mailbox, withdrawals
 from intake.offline.network import warn_of_networks
@@ -190,12 +190,17 @@ def list_(options: Options, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(options: Options, submission: str, as_json: bool) -> None:
-    """Show the account of submission ID (its first digits are enough) and what came with it."""
+    """Show the account of submission ID (its first digits are enough) and what came with it.
+
+    The account comes first, then the answers as the witness's page asked for them, then what the
+    witness consented to. A consent that was not given is shown as no.
+    """
     vault = options.unlock()
     found = vault.find(submission)
     with vault.envelope(found) as envelope:
         record, text = envelope.record, envelope.account_text()
-        answers = read_answers(vault, found, envelope)
+        answers = envelope.answers_text()
+        identity = read_identity(vault, found, envelope)
     vault.mark_read(found)
     known = vault.shown(vault.catalogue())
     withdrawal = withdrawals(known.entries).get(found)
@@ -206,7 +211,7 @@ def show(options: Options, submission: str, as_json: bool) -> None:
             for a in record.attachments
         ]
         print_json(
-            {**record.raw, "id": found, "account": text, "identity": answers}
+            {**record.raw, "id": found, "account": text, "identity": identity}
             | {"attachments": attachments}
             | {"withdrawn": None if withdrawal is None else withdrawal.to_json()}
             | {"same_mailbox": [entry.id for entry in same_mailbox(known.entries, found)]}
@@ -214,7 +219,8 @@ def show(options: Options, submission: str, as_json: bool) -> None:
         )
         return
     showing.say_withdrawal(record.kind, withdrawal)
-    showing.say_account(found, record, text, answers)
+    showing.say_account(found, record, text, identity)
+    showing.say_answers(found, record, answers)
     showing.say_mailbox(known, found, kept)
 
 
@@ -233,10 +239,10 @@ def extract(options: Options, submission: str, folder: Path) -> None:
     with vault.envelope(found) as envelope:
         known = vault.catalogue()
         showing.say_withdrawal(envelope.record.kind, withdrawals(known.entries).get(found))
-        answers = read_answers(vault, found, envelope)
+        identity = read_identity(vault, found, envelope)
         total = sum(attachment.size for attachment in envelope.record.attachments)
         with progress_bar(total, "Extracting") as advance:
-            written = envelope.extract(folder, advance, answers=answers)
+            written = envelope.extract(folder, advance, answers=identity)
     vault.mark_read(found)
     click.echo(f"Wrote {counted(len(written), 'file', 'files')} into {folder}.")
 

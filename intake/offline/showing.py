@@ -77,22 +77,60 @@ def say_withdrawal(kind: Kind | None, withdrawal: Withdrawal | None) -> None:
 
 
 def say_account(
-    found: str, record: AccountDocument, text: str, answers: Mapping[str, str] | None
+    found: str, record: AccountDocument, text: str, identity: Mapping[str, str] | None
 ) -> None:
-    """Print one account, with what came with it."""
+    """Print one account, with what came with it; ``identity`` is how to reach the witness."""
     click.echo(f"Submission {found}, epoch {printable(record.epoch)}, language ", nl=False)
     click.echo(f"{printable(record.language)}, {record.kind.value}")
     for attachment in record.attachments:
         click.echo(
             f"  {printable(attachment.name)}  {printable(attachment.type)}  {attachment.size} bytes"
         )
-    if answers:
+    if record.repaired:
+        click.echo(f"What was no text came as \ufffd in: {_named(record.repaired)}")
+    if identity:
         click.echo("How to reach the witness:")
-    for question, answer in (answers or {}).items():
+    for question, answer in (identity or {}).items():
         # A line break must not let an answer pass for the account below it.
         click.echo(f"  {printable(question)}: {printable(answer)}")
     click.echo()
     click.echo(printable(text, keep="\n\t"))
+
+
+def say_answers(found: str, record: AccountDocument, text: str) -> None:
+    """Print the answers, after a warning of those that are hard to read, and the consents.
+
+    The headings hold the submission's id, which whoever wrote the account did not know: no line
+    of it passes for one of them.
+    """
+    if text or record.sensitive:
+        click.echo(f"\nAnswers of submission {found}:")
+    if record.sensitive:
+        click.echo(f"Take care, these are sensitive: {_named(record.sensitive)}")
+    if text:
+        click.echo(printable(text, keep="\n\t"))
+    if record.consents:
+        click.echo(f"\nConsents of submission {found}:")
+    for consent in record.consents:
+        click.echo(f"  {_consent(consent)}")
+
+
+def _consent(consent: Mapping[str, object]) -> str:
+    """Return a consent on one line. What is not plainly given is not given."""
+    given = "yes" if consent.get("granted") is True else "no"
+    if "chosen" in consent:
+        given = _text(consent, "chosen") or "none"
+    seen = [_text(consent, name) for name in ("text", "hint", "chosen_text")]
+    return f"{given:4}  {_text(consent, 'id')}: {' '.join(filter(None, seen))}"
+
+
+def _text(consent: Mapping[str, object], name: str) -> str:
+    value = consent.get(name)
+    return printable(value) if isinstance(value, str) else ""
+
+
+def _named(fields: Iterable[str]) -> str:
+    return ", ".join(map(printable, fields))
 
 
 def say_mailbox(known: Catalogue, found: str, replies: Iterable[Reply]) -> None:

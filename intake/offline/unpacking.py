@@ -74,7 +74,7 @@ class Envelope:
         self._text = self._read(account_text)
         self._identity = self._read(self._infos[members.IDENTITY])
         self.record: AccountDocument = read_account_document(self._json)
-        self._account = _account(self._text, self.record.account_bytes)
+        self._account, self._answers = _parts(self._text, self.record.account_bytes)
         stored = [(info.filename, info.file_size) for info in infos[: -len(LAST_MEMBERS)]]
         listed = [(attachment.member, attachment.size) for attachment in self.record.attachments]
         if stored != listed:
@@ -83,6 +83,13 @@ class Envelope:
     def account_text(self) -> str:
         """Return what the witness told: the first ``account_bytes`` bytes of ``account.txt``."""
         return self._account
+
+    def answers_text(self) -> str:
+        """Return what follows the account in ``account.txt``: the answers as a person reads them.
+
+        It is whatever the sealer wrote; what programs go by is in ``record.answers``.
+        """
+        return self._answers
 
     def identity(self) -> bytes:
         """Return ``identity.age``, an age file of its own."""
@@ -196,12 +203,12 @@ class _MemberReader(io.RawIOBase):
         super().close()
 
 
-def _account(text: bytes, length: int) -> str:
+def _parts(text: bytes, length: int) -> tuple[str, str]:
+    """Return the account and what follows it."""
     if length > len(text):
         raise broken("its account.txt is shorter than its account.json says")
     try:
         # The whole file is checked: it is written out as it stands.
-        text.decode("utf-8")
-        return text[:length].decode("utf-8")
+        return text[:length].decode("utf-8"), text[length:].decode("utf-8").strip("\n")
     except UnicodeDecodeError as error:
         raise broken("its account.txt is no valid text") from error

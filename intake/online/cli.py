@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +15,14 @@ from intake.online import private_logging
 from intake.online.backup_cli import backup, restore_
 from intake.online.courier_cli import export_, import_, sweep_
 from intake.online.demo import make_demo
-from intake.online.doctor import examine
+from intake.online.doctor import Finding, examine
 from intake.online.keys_cli import keys, last_day
 from intake.online.on_the_way import OnTheWay
 from intake.online.options import Options
+from intake.online.preview import LOOPBACK, pages_server, problems_with_pages, write_pages
+from intake.online.preview_states import preview
 from intake.online.server import serve
-from intake.online.settings import read_settings
+from intake.online.settings import find_settings, read_settings
 from intake.online.status import look
 
 
@@ -77,6 +80,32 @@ def demo(port: int, folder: Path) -> None:
 def serve_(options: Options) -> None:
     """Serve the pages, as the settings say, until stopped."""
     serve(options.settings(), lambda sentence: click.echo(sentence, err=True))
+
+
+@intake.command("preview")
+@click.option("--port", type=click.IntRange(1, 65535), default=8001, show_default=True)
+@click.option(
+    "--write",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write the pages into DIR and end, instead of serving them.",
+)
+@click.pass_obj
+def preview_(options: Options, port: int, folder: Path | None) -> None:
+    """Show every page in every state and language, to look through.
+
+    With the settings, words, questionnaire and templates of this deployment, and with keys that are
+    thrown away: nothing of its state is read or changed, and nothing can be sent.
+    """
+    states = preview(read_settings(find_settings(options.config, os.environ)))
+    if folder is not None:
+        write_pages(states, folder)
+        click.echo(f"{counted(len(states), 'page', 'pages')} in {folder}")
+        return
+    server = pages_server(states, port)
+    click.echo(f"Every page:  http://{LOOPBACK}:{port}/   (stop with Ctrl-C)")
+    server.serve_forever()
 
 
 @intake.command()
@@ -141,7 +170,9 @@ def doctor(options: Options, as_json: bool) -> None:
 
     Exit status 1 if anything is.
     """
-    findings = list(examine(options.settings(), options.keys(), command_line.today()))
+    settings = options.settings()
+    findings = list(examine(settings, options.keys(), command_line.today()))
+    findings.append(Finding("pages", tuple(problems_with_pages(settings))))
     if as_json:
         print_json([{"what": f.what, "problems": f.problems} for f in findings])
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from intake.online.keys_in_force import KeysInForce
@@ -13,6 +13,9 @@ from intake.online.questionnaire.reading import DEFAULT, read_questionnaire
 from intake.online.server_keys import ServerKeys
 from intake.online.settings import Settings
 from intake.online.store.submissions import Store
+from intake.online.witness import languages
+from intake.online.witness.languages import Language
+from intake.online.words import read_words
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,10 @@ class Deployment:
     keys: KeysInForce
     server_keys: ServerKeys
     questionnaire: Questionnaire
+    #: Those of the pages, the first for whoever asks for none.
+    languages: tuple[Language, ...]
+    #: The organisation's own words as HTML, by the tag of their language.
+    words: Mapping[str, str]
     #: Seconds since 1970; only ever inside sealed cookies, and as a day.
     clock: Callable[[], float] = time.time
 
@@ -33,7 +40,11 @@ class Deployment:
 
         Raises:
             StoreUnavailable, ManifestRefused, DocumentMalformed: something of it cannot be used.
+            SettingsMistaken: what the pages are to say is missing or wrong.
         """
+        pages = settings.pages
+        offered = languages.offered(pages.languages)
+        tags = [language.tag for language in offered]
         server_keys = ServerKeys.load(settings.state)
         return cls(
             settings=settings,
@@ -43,10 +54,10 @@ class Deployment:
             ).pin(),
             server_keys=server_keys,
             questionnaire=read_questionnaire(
-                settings.pages.questionnaire or DEFAULT,
-                settings.pages.languages or ("en", "my"),
-                settings.pages.shared_with,
+                pages.questionnaire or DEFAULT, tags, pages.shared_with
             ),
+            languages=offered,
+            words=read_words(pages.words, tags),
         )
 
     def today(self) -> dt.date:

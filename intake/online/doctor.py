@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from intake.errors import IntakeError
 from intake.online.keys_in_force import KeysInForce
@@ -45,6 +46,7 @@ def examine(
         ("disk", lambda: _disk(settings)),
         ("state folder", lambda: _state(settings.state)),
         ("swap", lambda: _swap(swaps)),
+        ("names", lambda: _names(settings)),
     )
     for what, check in checks:
         try:
@@ -96,6 +98,18 @@ def _swap(swaps: Path) -> list[str]:
     sentence = (
         f"Memory may be written to {', '.join(plain)} in the clear, and with it what witnesses "
         "type: swapoff -a, or encrypt it."
+    )
+    return [sentence]
+
+
+def _names(settings: Settings) -> list[str]:
+    """Return what keeps visitors from the names that the pages tell them."""
+    onion = urlsplit(settings.pages.onion).hostname
+    if onion is None or not settings.hosts or onion in settings.hosts:
+        return []
+    sentence = (
+        f"The pages name the onion address {onion}, and the server refuses it: add it to "
+        "server.hosts."
     )
     return [sentence]
 

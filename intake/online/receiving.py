@@ -25,7 +25,9 @@ HEADER_LINE_LIMIT = 16 * 1024
 FIELDS_LIMIT = 1000
 
 #: How many bytes one byte takes at most in a form that is no multipart one.
-_ESCAPED = 3
+ESCAPED = 3
+#: How much of such a form is unescaped at once, in bytes.
+_PIECE = 64 * 1024
 
 #: The parser wants the last boundary and what stands behind it in one piece.
 _TAIL = 4096
@@ -212,7 +214,7 @@ class EncodedForm:
         """Hold at most ``fields_size`` bytes of fields, unescaped, from ``body``."""
         self.fields: list[tuple[str, bytes]] = []
         self._body = body
-        self._most = _ESCAPED * fields_size
+        self._most = ESCAPED * fields_size
 
     def read_fields(self) -> None:
         """Read all of it.
@@ -236,8 +238,21 @@ class EncodedForm:
 
 
 def _field(pair: bytes) -> tuple[str, bytes]:
-    name, _, value = (unquote_to_bytes(part.replace(b"+", b" ")) for part in pair.partition(b"="))
+    name, _, value = (_unescaped(part) for part in pair.partition(b"="))
     return name.decode("utf-8", errors="replace"), value
+
+
+def _unescaped(text: bytes) -> bytes:
+    """Unescape piece by piece: it takes many times as much memory as there is to unescape."""
+    found = bytearray()
+    at = 0
+    while at < len(text):
+        end = at + _PIECE
+        cut = text.rfind(b"%", end - 2, end)  # an escape that would be cut in two
+        end = cut if cut >= 0 else end
+        found += unquote_to_bytes(text[at:end].replace(b"+", b" "))
+        at = end
+    return bytes(found)
 
 
 def _unicode(latin_1: str) -> str:

@@ -43,6 +43,13 @@ class Reason(enum.Enum):
             "Take it out, then press send again."
         ),
     )
+    QUESTIONS_CHANGED = (
+        HTTPStatus.CONFLICT,
+        _(
+            "The questions have changed since you opened this form, and nothing was kept. Look "
+            "through your answers, then press send again."
+        ),
+    )
     FORM_TOO_LONG = (
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         _("This form holds far more text than one message may. Send it in several parts."),
@@ -206,15 +213,33 @@ class Reason(enum.Enum):
         self.sentence = sentence
 
 
+#: The field that a reason is about where nobody names another.
+_FIELDS = {
+    Reason.EMPTY: "account",
+    Reason.ACCOUNT_TOO_LONG: "account",
+    Reason.TOO_LARGE: "attachments",
+    Reason.TOO_MANY_FILES: "attachments",
+    Reason.NO_ROOM_FOR_FILES: "attachments",
+    Reason.NO_FILE: "attachments",
+    Reason.EMPTY_MESSAGE: "message",
+    Reason.CODE_LENGTH: "code",
+    Reason.CODE_MISTYPED: "code",
+    Reason.CODE_LETTERS: "code",
+    Reason.CODE_AGAIN: "code",
+    Reason.OTHER_MAILBOX: "code",
+}
+
+
 class Refusal(IntakeError):
     """Something that is not taken or done, and why."""
 
     def __init__(self, reason: Reason, number: int = 0, *, field: str = "") -> None:
         """Refuse for ``reason``, whose sentence may tell a ``number``.
 
-        ``field`` is the name of the form's field that it is about, where it is about one.
+        ``field`` is the name of the form's field that it is about, where it is about one; most
+        reasons know theirs.
         """
         super().__init__(reason.sentence)
         self.reason = reason
         self.number = number
-        self.field = field
+        self.field = field or _FIELDS.get(reason, "")

@@ -57,6 +57,7 @@ def digest_of(reviewers: Sequence[HybridRecipient], custodians: Sequence[HybridR
 
 
 def _canonical(answers: Mapping[str, object]) -> bytes:
+    """Return JSON of which there is one way to write it (docs/formats.md)."""
     return json.dumps(answers, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
@@ -78,14 +79,18 @@ class Sent:
         A key may have been lost and revoked between two tries: the second opens where the first
         does not, and must not be dropped for it. So the recipients come first, as ``digest_of``
         them.
+
+        Answers and consents count by what was chosen, not by the texts that were shown: the same
+        form in another language is the same. With another questionnaire it is not, because the
+        same tick may have consented to something else.
         """
         yield sealed_to
         yield self.kind.value.encode("ascii")
         yield self.context
         yield account
         yield identity
+        yield bytes.fromhex(record.questionnaire.sha256)
         yield _canonical(record.answers)
-        # What was chosen, in whatever language: the texts would make two of one.
         yield _canonical({str(c["id"]): c.get("granted", c.get("chosen")) for c in record.consents})
         for attachment in record.attachments:
             yield attachment.name.encode("utf-8")

@@ -24,6 +24,7 @@ from intake.errors import SettingsMistaken
 from intake.online import private_logging
 from intake.online.daily import DailyLook
 from intake.online.deployment import Deployment
+from intake.online.preview import refuse_broken_templates
 from intake.online.retention import sweep
 from intake.online.settings import Settings
 from intake.online.status import problems_with_strays
@@ -152,6 +153,7 @@ def serve(settings: Settings, say: Callable[[str], object] = lambda _sentence: N
 
     Raises:
         StoreUnavailable, ManifestRefused, DocumentMalformed: the deployment cannot be used.
+        SettingsMistaken: what its pages are to say is missing or wrong.
     """
     private_logging.configure()
     # A core dump is a copy of whatever was being typed.
@@ -165,6 +167,7 @@ def serve(settings: Settings, say: Callable[[str], object] = lambda _sentence: N
             hard,
         )
     _refuse_taken_address(settings.listen)
+    refuse_broken_templates(settings)
     # Open everything once here, so that what is wrong is said once and plainly, and sweep away
     # what a killed server left behind before the first request.
     deployment = Deployment.open(settings)

@@ -153,7 +153,8 @@ def test_the_offline_half_installs_and_runs_without_the_servers_libraries(
         assert tried.returncode != 0, library
 
 
-#: What may reach a mailbox: its pages, the application that lists all pages, what starts that.
+#: What may reach a mailbox: its pages, the application that lists all pages, what starts or shows
+#: that.
 MAY_OPEN = {
     "intake.online.mailbox",
     "intake.online.witness.openings",
@@ -161,6 +162,8 @@ MAY_OPEN = {
     "intake.online.witness.reply_pages",
     "intake.online.witness.mailbox_open",
     "intake.online.witness.app",
+    "intake.online.preview",
+    "intake.online.preview_states",
     "intake.online.server",
     "intake.online.cli",
     "intake.online.start",

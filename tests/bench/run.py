@@ -18,13 +18,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.bench import courier, keys, mailbox, offline, uploads, visits
+from tests.bench import courier, keys, mailbox, offline, slow_line, uploads, visits
 from tests.bench.machine import machine
 
 PARTS: dict[str, Callable[[Path], str]] = {
     "upload": uploads.upload,
     "memory": uploads.memory,
     "visits": visits.visits,
+    "slow_line": slow_line.slow_line,
     "opening": offline.opening,
     "courier": courier.courier,
     "mailbox": mailbox.mailboxes,

@@ -7,24 +7,47 @@ import dataclasses
 import hashlib
 import io
 import json
+import tempfile
 import zipfile
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from intake.age.opening.hybrid import HybridIdentity
 from intake.age.opening.open import open_age, open_bytes
 from intake.age.sealing.seal import SealingWriter
-from intake.envelope.account import Attachment
-from intake.envelope.identity import seal_identity
+from intake.envelope.account import AccountRecord, Attachment, Kind
+from intake.envelope.identity import identity_document, seal_identity
 from intake.envelope.writer import EnvelopeWriter
+from intake.offline.account_document import read_account_document
 from intake.offline.unpacking import Envelope
+from intake.online.questionnaire.answers import read_answers
+from intake.online.sent import Sent, Words, digest_of
 from intake.secret import Secret
+from tests.support.questionnaires import form, questionnaire
 from tests.support.submissions import ACCOUNT, record
 from tests.support.vectors import vectors
 
 SEED = bytes(range(32))
 CUSTODIAN_SEED = bytes(range(32, 64))
 FILES = [("ဓာတ်ပုံ ၁.jpg", b"\xff\xd8\xff not really a picture"), ("../../etc/passwd", b"")]
-ANSWERS = {"name": "မောင်မောင်"}
+IDENTIFYING = {"name": "မောင်မောင်"}
+#: An answer of every kind; one consent that was given, one that was not, one that was chosen.
+ANSWERED = (
+    ("what", 'မီး \x7f\t"\\ 🔥'),
+    ("how", "one\n\ntwo"),
+    ("saw", "yes"),
+    ("heard", "radio"),
+    ("heard", "shots"),
+    ("when-year", "၂၀၂၆"),
+    ("when-month", "2"),
+    ("when-about", "yes"),
+    ("where", "a hill"),
+    ("where-precision", "near"),
+    ("dead-from", "၃"),
+    ("dead-to", "many"),
+    ("consent-study", "yes"),
+    ("consent-silence", "wait"),
+)
 
 
 def identity(seed: bytes) -> HybridIdentity:
@@ -42,12 +65,28 @@ def make() -> dict[str, Any]:
         attachments.append(
             Attachment(stored.member, name, "image/jpeg", stored.size, stored.sha256)
         )
+    with tempfile.TemporaryDirectory() as folder:
+        answers = read_answers(questionnaire(Path(folder)), form(*ANSWERED), "my")
+    text, account_bytes = Words("my", ACCOUNT, (), answers).text()
     document = dataclasses.replace(
-        record(attachments), reply_to=str(identity(bytes(32)).recipient())
+        record(attachments),
+        account_bytes=account_bytes,
+        questionnaire=answers.shown,
+        answers=answers.given,
+        sensitive=answers.sensitive,
+        consents=answers.consents,
+        reply_to=str(identity(bytes(32)).recipient()),
+    )
+    custodian = identity(CUSTODIAN_SEED).recipient()
+    parts = Sent(Kind.ACCOUNT).parts(
+        digest_of([identity(SEED).recipient()], [custodian]),
+        document,
+        ACCOUNT.encode(),
+        identity_document(IDENTIFYING),
     )
     envelope.finish(
-        account_text=ACCOUNT.encode(),
-        identity=seal_identity(ANSWERS, [identity(CUSTODIAN_SEED).recipient()]),
+        account_text=text,
+        identity=seal_identity(IDENTIFYING, [custodian]),
         account_json=document.to_bytes(),
     )
     with zipfile.ZipFile(open_age(io.BytesIO(sealed.getvalue()), [identity(SEED)])) as archive:
@@ -68,9 +107,11 @@ def make() -> dict[str, Any]:
         "size": len(sealed.getvalue()),
         "sha256": hashlib.sha256(sealed.getvalue()).hexdigest(),
         "members": members,
-        "account.txt": ACCOUNT,
+        "account": ACCOUNT,
+        "account.txt": text.decode(),
         "account.json": json.loads(document.to_bytes()),
-        "identity.age": {"format": "intake-identity-1", "answers": ANSWERS},
+        "identity.age": {"format": "intake-identity-1", "answers": IDENTIFYING},
+        "sameness_parts": [part.hex() for part in parts],
         "sealed": base64.b64encode(sealed.getvalue()).decode("ascii"),
     }
 
@@ -105,10 +146,23 @@ def test_any_zip_program_finds_the_members_where_they_are_said_to_be() -> None:
 
 def test_our_reader_reads_what_is_expected() -> None:
     envelope = Envelope(open_age(io.BytesIO(SEALED), [REVIEWER]))
-    assert envelope.account_text() == VECTOR["account.txt"]
+    assert envelope.account_text() == VECTOR["account"]
+    assert envelope.answers_text() == VECTOR["account.txt"][len(VECTOR["account"]) :].strip("\n")
     assert envelope.record.raw == VECTOR["account.json"]
     for attachment, content in zip(envelope.record.attachments, FILES, strict=True):
         assert envelope.open_attachment(attachment).read() == content[1]
     custodian = identity(bytes.fromhex(VECTOR["custodian_seed"]))
     answers = json.loads(open_bytes(envelope.identity(), [custodian]))
     assert answers == VECTOR["identity.age"]
+
+
+def test_the_same_again_is_known_by_these_parts() -> None:
+    document = read_account_document(json.dumps(VECTOR["account.json"]).encode())
+    custodian = identity(bytes.fromhex(VECTOR["custodian_seed"]))
+    parts = Sent(document.kind).parts(
+        digest_of([REVIEWER.recipient()], [custodian.recipient()]),
+        cast("AccountRecord", document),  # its fields are the same
+        VECTOR["account"].encode(),
+        identity_document(VECTOR["identity.age"]["answers"]),
+    )
+    assert [part.hex() for part in parts] == VECTOR["sameness_parts"]

@@ -5,35 +5,15 @@ from __future__ import annotations
 import base64
 import functools
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.node import why_not
+
 HERE = Path(__file__).parent
-PACKAGES = ("age-encryption", "cctv-age")
-
-
-@functools.cache
-def why_not() -> str | None:
-    """Return why the tests that need npm packages cannot run, or None when they can."""
-    if shutil.which("node") is None:
-        return "interop did not run: node is not installed"
-    if all((HERE / "node_modules" / name / "package.json").exists() for name in PACKAGES):
-        return None
-    if shutil.which("npm") is None:
-        return "interop did not run: node_modules is missing and npm is not installed"
-    done = subprocess.run(
-        ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-        cwd=HERE,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    return None if done.returncode == 0 else "interop did not run: npm ci failed"
 
 
 def run_node(script: str, request: object = None) -> Any:
@@ -61,7 +41,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test a vector, so that each failure has its vector's name."""
     if "vector_file" not in metafunc.fixturenames:
         return
-    reason = why_not()
+    reason = why_not(HERE)
     if reason is not None:
         skipped = pytest.param(b"", id="none", marks=pytest.mark.skip(reason=reason))
         metafunc.parametrize("vector_file", [skipped])
@@ -72,7 +52,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def vector_files() -> dict[str, bytes]:
-    reason = why_not()
+    reason = why_not(HERE)
     if reason is not None:
         pytest.skip(reason)
     return published()
@@ -96,7 +76,7 @@ class Typage:
 
 @pytest.fixture(scope="session")
 def typage() -> Typage:
-    reason = why_not()
+    reason = why_not(HERE)
     if reason is not None:
         pytest.skip(reason)
     return Typage()

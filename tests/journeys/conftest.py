@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, Request
 
+from tests.support import browsers
 from tests.support.demos import Demo, running_demo
+from tests.support.firefox import Firefox
+from tests.support.pages import Site, witness_site
 
-#: What Chromium is told so that it starts as root in a container and asks nobody anything.
-_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+@pytest.fixture(params=["chromium", "firefox"])
+def browser(
+    request: pytest.FixtureRequest, playwright: Playwright, tmp_path: Path
+) -> Iterator[browsers.Browser]:
+    """Each browser in turn, with a profile of its own."""
+    chosen: browsers.Browser
+    if request.param == "chromium":
+        chosen = browsers.Chromium(playwright, tmp_path / "profile")
+    else:
+        chosen = Firefox(tmp_path)
+    with browsers.opened(chosen):
+        yield chosen
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("journeys did not run: chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
-        yield browser
-        browser.close()
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A deployment that leaves to a plain page of ours."""
+    with witness_site(tmp_path_factory.mktemp("site")) as served:
+        yield served
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from intake.online.store.submissions import Store
 from intake.online.witness.app import create_app
 from tests.support.deployments import HEIR, TODAY, Scene, send
 
-CHECKS = ["keys", "store", "disk", "state folder", "swap"]
+CHECKS = ["keys", "store", "disk", "state folder", "swap", "names"]
 SWAPS = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
 
 

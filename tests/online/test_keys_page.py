@@ -38,7 +38,7 @@ def words(page: str) -> list[str]:
 # --- a good day ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lang", languages.BY_TAG)
+@pytest.mark.parametrize("lang", [language.tag for language in languages.complete()])
 def test_the_keys_page_shows_the_words_to_compare(scene: Scene, client: Client, lang: str) -> None:
     page = client.get(f"/{lang}/keys").text
     found = words(page)
@@ -91,7 +91,7 @@ BAD_DAYS = [missing, revoked, rolled_back]
 
 
 @pytest.mark.parametrize("bad_day", BAD_DAYS)
-@pytest.mark.parametrize("lang", languages.BY_TAG)
+@pytest.mark.parametrize("lang", [language.tag for language in languages.complete()])
 def test_no_page_lets_anybody_write_in_vain(
     scene: Scene, client: Client, lang: str, bad_day: object
 ) -> None:

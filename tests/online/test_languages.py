@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from babel.messages.pofile import read_po
 from werkzeug.test import Client
 
 from intake.age.opening.hybrid import HybridIdentity
+from intake.errors import SettingsMistaken
+from intake.online.deployment import Deployment
 from intake.online.refusal import Reason
 from intake.online.witness import languages
 from intake.online.witness.app import create_app
@@ -19,11 +22,61 @@ from intake.receipt.code import Code
 from tests.support.deployments import Scene, hidden_fields, make_scene, send
 from tests.support.mailboxes import Visitor, file_reply
 
-TRANSLATED = [language.tag for language in languages.LANGUAGES if language.tag != "en"]
+TRANSLATED = [language.tag for language in languages.complete() if language.tag != "en"]
 
 
-def test_there_is_a_catalogue_for_each_language_and_no_other() -> None:
-    assert sorted(path.stem for path in CATALOGUES.glob("*.po")) == TRANSLATED
+def test_every_catalogue_that_is_there_is_complete() -> None:
+    assert sorted(path.stem for path in CATALOGUES.glob("*.po")) == sorted(TRANSLATED)
+
+
+def test_a_catalogue_says_who_has_drafted_it() -> None:
+    for path in CATALOGUES.glob("*.po"):
+        with path.open("rb") as file:
+            header = read_po(file).header_comment
+        assert "native speaker" in header
+
+
+def test_the_table_is_ready_for_the_languages_of_myanmar() -> None:
+    ready = {"en", "my", "shn", "ksw", "kac", "mnw", "eky", "cnh", "rki"}
+    assert {language.tag for language in languages.LANGUAGES} == ready
+    for language in languages.LANGUAGES:
+        assert [int(digit) for digit in language.digits] == list(range(10))
+        assert not language.tall or max(language.name) > "\u1000"
+
+
+@pytest.mark.parametrize(
+    ("po", "complete"),
+    [
+        ('msgid "a"\nmsgstr "b"\n', True),
+        ('msgid "a"\nmsgstr ""\n', False),
+        ('#, fuzzy\nmsgid "a"\nmsgstr "b"\n', False),
+    ],
+)
+def test_a_language_can_be_offered_when_nothing_is_missing_or_in_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, po: str, *, complete: bool
+) -> None:
+    header = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
+    (tmp_path / "shn.po").write_text(header + po, encoding="utf-8")
+    monkeypatch.setattr(languages, "CATALOGUES", tmp_path)
+    assert languages._is_complete("shn") is complete
+    assert not languages._is_complete("ksw")
+
+
+@pytest.mark.parametrize("tags", [("xx",), ("en", "shn"), ("en", "en"), ("EN",), ("",)])
+def test_only_a_complete_language_can_be_offered(tags: tuple[str, ...]) -> None:
+    with pytest.raises(SettingsMistaken, match=r"pages\.languages"):
+        languages.offered(tags)
+
+
+def test_a_deployment_chooses_its_languages_and_the_first_is_the_default(scene: Scene) -> None:
+    for chosen in (("my",), ("my", "en")):
+        pages = replace(scene.settings.pages, languages=chosen)
+        deployment = Deployment.open(replace(scene.settings, pages=pages))
+        client = Client(create_app(replace(deployment, clock=scene.deployment().clock)))
+        answer = client.get("/", headers={"Accept-Language": "de"})
+        assert answer.headers["Location"] == "/my/"
+        assert (client.get("/en/").status_code == 200) is ("en" in chosen)
+        assert ("English" in client.get("/my/").text) is ("en" in chosen)
 
 
 @pytest.mark.parametrize("tag", TRANSLATED)

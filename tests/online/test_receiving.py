@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 import pytest
 
-from intake.online.receiving import ArrivingForm, Body
+from intake.online.receiving import ArrivingForm, Body, EncodedForm
 from intake.online.refusal import Reason, Refusal
 from tests.support.deployments import BOUNDARY, encode
 
@@ -144,3 +145,13 @@ def test_an_upload_whose_end_has_arrived_is_not_refused_for_its_last_second() ->
     ticks = iter([0.0, 100.0, 100.0])
     body = Body(pieces(data, lambda: 1 << 20), len(data), seconds=4, clock=lambda: next(ticks))
     assert everything(ArrivingForm(body, BOUNDARY, fields_size=10_000)) == EXPECTED
+
+
+@pytest.mark.parametrize("before", range(4))
+def test_a_form_without_files_is_unescaped_in_pieces_and_no_escape_is_cut(before: int) -> None:
+    words = "x" * before + "က% +\0" * 20_000
+    data = urlencode([("a", ""), ("စာ", words)]).encode("ascii") + b"&b=%4&c=%&d"
+    form = EncodedForm(Body(pieces(data, lambda: 9999), len(data)), fields_size=len(data))
+    form.read_fields()
+    expected = [("a", b""), ("စာ", words.encode()), ("b", b"%4"), ("c", b"%"), ("d", b"")]
+    assert form.fields == expected

@@ -9,6 +9,8 @@ import pytest
 from intake.errors import SettingsMistaken
 from intake.online.settings import GIB, Limits, Retention, find_settings, read_settings
 
+ONION = "http://" + "a" * 56 + ".onion"
+
 LEAST = """\
 [keys]
 root = "keys/root.pub"
@@ -38,6 +40,18 @@ def test_the_least_there_must_be_gets_the_defaults(tmp_path: Path) -> None:
     assert settings.pages.organisation == "ကမ္ဘာ"
 
 
+def test_what_the_pages_say_is_read_beside_the_file(tmp_path: Path) -> None:
+    more = (
+        f'onion = "{ONION}"\nlanguages = ["my", "en"]\nwords = "words"\ntemplates = "/t"\n'
+        '[pages.shared_with]\ncourt = { en = "A court", my = "တရားရုံး" }\n'
+    )
+    pages = read_settings(written(tmp_path, LEAST + more)).pages
+    assert (pages.onion, pages.languages) == (ONION, ("my", "en"))
+    assert (pages.words, pages.templates) == (tmp_path / "words", Path("/t"))
+    assert pages.questionnaire is None
+    assert pages.shared_with == {"court": {"en": "A court", "my": "တရားရုံး"}}
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -57,6 +71,11 @@ def test_the_least_there_must_be_gets_the_defaults(tmp_path: Path) -> None:
         (("[store]", '[server]\nhosts = "a"\n[store]'), "server.hosts"),
         (("[store]", "[server]\nport = 80\n[store]"), "server.port"),
         (("[pages]", '[pages]\nleave_to = "javascript:alert(1)"'), "pages.leave_to"),
+        (("[pages]", '[pages]\nonion = "http://short.onion"'), "pages.onion"),
+        (("[pages]", '[pages]\nonion = "ONION/path"'.replace("ONION", ONION)), "pages.onion"),
+        (("[pages]", '[pages]\nlanguages = "en"'), "pages.languages"),
+        (("[pages]", "[pages]\nwords = 3"), "pages.words"),
+        (("[pages]", '[pages]\nshared_with = "a"'), "pages.shared_with"),
         (("[pages]", "extra = 1\n[pages]"), "store.extra"),
         (("[keys]", "keys = 3\n[kays]"), "[keys]"),
         (("[keys]", "[keys"), "is not TOML"),

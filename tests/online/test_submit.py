@@ -492,9 +492,10 @@ def test_below_the_reserve_files_are_refused_and_text_is_taken(scene: Scene) -> 
 
 def test_what_was_typed_comes_back_to_the_letter(client: Client) -> None:
     typed = '\x1b\x07\x0b\n\n<script>alert(1)</script> &lt; &amp;amp; "quotes" \' </textarea>\n'
+    empty = client.get("/en/submit").text
     page = send(client, typed, hidden={}, lang="en").text
     assert "<script>" not in page
-    assert page.count("</textarea>") == 1
+    assert page.count("</textarea>") == empty.count("</textarea>")
     escaped = page.split('translate="no">\n', 1)[1].split("</textarea>")[0]
     assert html.unescape(escaped) == typed
 

@@ -21,10 +21,20 @@ from intake.online.questionnaire.model import (
     Question,
     Questionnaire,
 )
+from intake.online.questionnaire.said import as_text
 from intake.online.refusal import Reason, Refusal
+
+#: What the tick of a consent sends.
+TICKED = "yes"
 
 #: Years that are taken for the common calendar's.
 _YEARS = range(1900, 2101)
+
+#: Letters that are typed for digits, as in a receipt's code.
+_LOOK_ALIKES = str.maketrans({"ဝ": "0", "ရ": "7"})
+
+#: Below 2^53, where all of JSON's readers agree.
+_MOST_DIGITS = 15
 
 
 class Fields(Protocol):
@@ -57,14 +67,17 @@ NO_ANSWERS = Answers(FREE_ACCOUNT)
 def read_answers(questionnaire: Questionnaire, fields: Fields, language: str) -> Answers:
     """Return what was answered in a form of ``language``.
 
+    A question that is not asked in this language counts if it was answered: the witness has read
+    the form in another one before. So does one whose condition is not met.
+
     Raises:
         Refusal: an answer is too long, or is one that the form does not offer.
     """
     given: dict[str, object] = {}
     identifying: dict[str, str] = {}
-    lines: list[str] = []
+    said: list[str] = []
     sensitive = []
-    for question in questionnaire.questions(language):
+    for question in questionnaire.questions():
         answer = _READERS[question.kind](question, fields)
         if answer is None:
             continue
@@ -72,7 +85,7 @@ def read_answers(questionnaire: Questionnaire, fields: Fields, language: str) ->
             identifying[question.id] = str(answer)
             continue
         given[question.id] = answer
-        lines += [question.label[language], *_said(question, answer, language), ""]
+        said.append(as_text(question, answer, language))
         if question.sensitive:
             sensitive.append(question.id)
     if sum(map(len, identifying.values())) > ANSWERS_CHARACTERS:
@@ -86,7 +99,7 @@ def read_answers(questionnaire: Questionnaire, fields: Fields, language: str) ->
             _consent(consent, fields, language, questionnaire.version)
             for consent in questionnaire.consents
         ),
-        text="\n".join(lines).rstrip("\n"),
+        text="\n\n".join(said),
     )
 
 
@@ -100,20 +113,21 @@ def _choice(question: Question, fields: Fields) -> str | None:
 
 
 def _choices(question: Question, fields: Fields) -> list[str] | None:
+    """Return what was chosen, in the order in which the form offers it."""
     chosen = [value for value in fields.getlist(question.id) if value]
     offered = [option.id for option in question.options]
     if len(set(chosen)) != len(chosen) or not set(chosen) <= set(offered):
         raise Refusal(Reason.MALFORMED)
-    return chosen or None
+    return [option for option in offered if option in chosen] or None
 
 
 def _date(question: Question, fields: Fields) -> dict[str, object] | None:
     """Return the parts as typed, and ``edtf`` (ISO 8601-2, level 1) if they make a date."""
     *names, about_name = question.fields
     typed = [_one(fields, name, PART_CHARACTERS) or "" for name in names]
+    about = bool(_one(fields, about_name, PART_CHARACTERS))
     if not any(typed):
         return None
-    about = bool(_one(fields, about_name, PART_CHARACTERS))
     year, month, day = typed
     edtf = _edtf(year, month, day, about=about)
     return {"year": year, "month": month, "day": day, "about": about, "edtf": edtf}
@@ -122,14 +136,14 @@ def _date(question: Question, fields: Fields) -> dict[str, object] | None:
 def _edtf(year: str, month: str, day: str, *, about: bool) -> str | None:
     """Return a date as EDTF; ``None`` where the parts make none.
 
-    A year of another calendar is not one of ours: whoever reads it has what was typed.
+    A year of another calendar is none of these: whoever reads it has what was typed.
     """
     numbers = [_number(part) for part in (year, month or "1", day or "1")]
     if (day and not month) or None in numbers or numbers[0] not in _YEARS:
         return None
     try:
         whole = dt.date(*(number or 0 for number in numbers)).isoformat()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     shown = whole if day else whole[: len("2026-01")] if month else whole[: len("2026")]
     return shown + "~" * about
@@ -162,18 +176,18 @@ _READERS: Mapping[Kind, Callable[[Question, Fields], object | None]] = {
 
 
 def _consent(consent: Consent, fields: Fields, language: str, version: str) -> dict[str, object]:
-    """Return a consent, given or not, with the text that the witness saw."""
+    """Return a consent, given or not, with the texts that the witness saw."""
     base = {
         "id": consent.id,
         "text": consent.label[language],
+        "hint": consent.hint.get(language, ""),
         "language": language,
         "version": version,
     }
-    offered = [option.id for option in consent.options] or ["yes"]
-    chosen = _chosen(fields, consent.field, offered)
     if not consent.options:
-        return base | {"granted": chosen is not None}
+        return base | {"granted": _chosen(fields, consent.field, [TICKED]) is not None}
     labels = {option.id: option.label[language] for option in consent.options}
+    chosen = _chosen(fields, consent.field, list(labels))
     return base | {"chosen": chosen, "chosen_text": labels.get(chosen or "")}
 
 
@@ -196,32 +210,19 @@ def _one(
 
 
 def _chosen(fields: Fields, name: str, offered: Sequence[str]) -> str | None:
-    chosen = _one(fields, name, PART_CHARACTERS)
-    if chosen is not None and chosen not in offered:
+    chosen = [value for value in fields.getlist(name) if value.strip()]
+    if len(chosen) > 1 or not set(chosen) <= set(offered):
         raise Refusal(Reason.MALFORMED)
-    return chosen
+    return chosen[0] if chosen else None
 
 
 def _number(text: str) -> int | None:
-    """Return a whole number in the digits of any script; ``None`` for anything else."""
+    """Return a whole number in the digits of any script; ``None`` for anything else.
+
+    Beside a digit, the Burmese letters that look like 0 and 7 are these: keyboards have them side
+    by side. A longer one than JSON's readers agree on is no count of anything.
+    """
     text = text.strip()
-    return int(text) if text.isdecimal() else None
-
-
-def _said(question: Question, answer: object, language: str) -> list[str]:
-    """Return an answer as lines for a person, indented so that none passes for a question."""
-    labels = {option.id: option.label[language] for option in question.options}
-    match answer:
-        case {"edtf": edtf, "year": year, "month": month, "day": day, "about": about}:
-            parts = "-".join(part or "?" for part in (year, month, day)) + " ~" * about
-            lines = [edtf or parts]
-        case {"place": place, "precision": precision}:
-            lines = [place, *([labels[precision]] if precision else [])]
-        case {"from": low, "to": high}:
-            lines = [f"{low or '?'} – {high or '?'}"]
-        case list():
-            lines = [labels[chosen] for chosen in answer]
-        case _:
-            text = str(answer)
-            lines = [labels.get(text, text)] if question.options else text.split("\n")
-    return [f"    {line}" for line in lines if line]
+    if any(char.isdecimal() for char in text):
+        text = text.translate(_LOOK_ALIKES)
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None

@@ -6,7 +6,7 @@ Nothing here is ever required. Every text stands in each language in which it is
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from intake.envelope.identity import ANSWERS_CHARACTERS
@@ -17,7 +17,7 @@ Texts = Mapping[str, str]
 #: The most characters of an answer in one line, and of one in several.
 TEXT_CHARACTERS = 500
 LONG_TEXT_CHARACTERS = 10_000
-#: The most characters of a part of a date, a number or a precision.
+#: The most characters of a part of a date, a number, or an option's id.
 PART_CHARACTERS = 40
 
 
@@ -79,10 +79,15 @@ class Question:
 
     @property
     def most_characters(self) -> int:
-        """The most characters that a field of it may hold."""
+        """The most characters that the text of an answer may have."""
         if self.identifying:
             return ANSWERS_CHARACTERS
         return LONG_TEXT_CHARACTERS if self.kind is Kind.LONG_TEXT else TEXT_CHARACTERS
+
+    @property
+    def most_sent(self) -> int:
+        """How many fields a form sends for it at most: a tick is a field of its own."""
+        return len(self.options) if self.kind is Kind.CHOICES else len(self.fields)
 
     def is_asked_in(self, language: str) -> bool:
         """Return whether the form of a language has it."""
@@ -140,22 +145,22 @@ class Questionnaire:
     consents: tuple[Consent, ...]
     sha256: str
 
-    def questions(self, language: str) -> Iterator[Question]:
-        """Yield every question that is asked in a language, in order."""
+    def questions(self) -> Iterator[Question]:
+        """Yield every question in order, in whatever language it is asked."""
         for section in self.sections:
-            yield from (q for q in section.questions if q.is_asked_in(language))
+            yield from section.questions
 
-    def fields(self) -> Collection[str]:
+    def fields(self) -> frozenset[str]:
         """Return the name of every field, in whatever language it is asked."""
-        questions = (q for section in self.sections for q in section.questions)
-        names = [name for question in questions for name in question.fields]
+        names = (name for question in self.questions() for name in question.fields)
         return frozenset((*names, *(consent.field for consent in self.consents)))
 
     @property
     def most_characters(self) -> int:
         """The most characters that all answers together may have."""
-        return sum(
-            question.most_characters * (1 + len(question.options)) + 4 * PART_CHARACTERS
-            for section in self.sections
-            for question in section.questions
-        )
+        return sum(q.most_characters + q.most_sent * PART_CHARACTERS for q in self.questions())
+
+    @property
+    def most_sent(self) -> int:
+        """How many fields a form sends at most beside those that every form has."""
+        return sum(question.most_sent for question in self.questions()) + len(self.consents)

@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from sqlalchemy import Engine, select
 
@@ -77,7 +77,7 @@ class Store:
         self._blobs = blobs
 
     @classmethod
-    def open(cls, *, database: str, blobs: Path) -> Store:
+    def open(cls, *, database: str, blobs: Path) -> Self:
         """Open the store of a deployment, its schema brought up to date.
 
         Raises:

@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Callable
 from gettext import NullTranslations
-from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g, make_response, render_template, request, url_for
+from flask import Flask, Response, g, request, url_for
 from flask.typing import ResponseReturnValue
-from jinja2 import FileSystemLoader, StrictUndefined
-from werkzeug.exceptions import HTTPException, SecurityError
+from jinja2 import StrictUndefined
+from werkzeug.exceptions import HTTPException
 
 from intake.online.deployment import Deployment
 from intake.online.refusal import Refusal
-from intake.online.witness import languages, pages
+from intake.online.witness import languages, pages, templates
+from intake.online.witness.compression import PLAIN_ERROR, compress
+from intake.online.witness.error_pages import ErrorPages
 from intake.online.witness.foreign import foreign, typed
 from intake.online.witness.guards import AnswerHeaders
 from intake.online.witness.keys_now import KeysNow
 from intake.online.witness.mailbox import DoorPage
 from intake.online.witness.receipt import ReceiptPage
+from intake.online.witness.shown_if import shown_if_rules
 from intake.online.witness.submit import SubmitPage
 from intake.online.witness.taking import Taking
-from intake.online.witness.templates import template_folder
 from intake.online.witness.visit import SealedVisits
-
-_LOG = logging.getLogger(__name__)
 
 
 def create_app(deployment: Deployment) -> Flask:
-    """Make the application that serves one deployment to its witnesses."""
+    """Make the application that serves one deployment to its witnesses.
+
+    Raises:
+        SettingsMistaken: a template of the deployment's own is none.
+    """
     settings = deployment.settings
-    app = Flask("witness", static_folder=None, template_folder=str(template_folder()))
+    app = Flask("witness", static_folder=None, template_folder=None)
     app.config.update(
         SECRET_KEY=deployment.server_keys.csrf.reveal(),
         # A token lasts as long as its visit: some people write for hours.
@@ -44,21 +46,28 @@ def create_app(deployment: Deployment) -> Flask:
     app.session_interface = SealedVisits(
         deployment.server_keys.visit, https=settings.https, clock=deployment.clock
     )
-    style = (template_folder() / "style.css").read_text(encoding="utf-8")
-    _prepare_templates(app, style, settings.pages.organisation)
+    style = templates.style("style.css", settings.pages.templates)
+    form_style = templates.style("form.css", settings.pages.templates)
+    form_style += shown_if_rules(deployment.questionnaire)
+    _prepare_templates(app, deployment, style=style, form_style=form_style)
     _add_pages(app, deployment)
-    app.before_request(_choose_language)
-    app.after_request(AnswerHeaders(style=style, https=settings.https).add)
-    app.register_error_handler(Refusal, pages.not_now)
-    app.register_error_handler(HTTPException, _error_page)
-    app.register_error_handler(Exception, _unexpected)
+    choose_language = _chooser(deployment)
+    app.before_request(choose_language)
+    headers = AnswerHeaders((style, form_style), https=settings.https, onion=settings.pages.onion)
+    app.after_request(headers.add)
+    app.after_request(_compress)
+    errors = ErrorPages(choose_language)
+    app.register_error_handler(Refusal, errors.not_now)
+    app.register_error_handler(HTTPException, errors.http)
+    app.register_error_handler(Exception, errors.unexpected)
     return app
 
 
-def _prepare_templates(app: Flask, style: str, organisation: str) -> None:
-    translations = languages.load_translations()
+def _prepare_templates(app: Flask, deployment: Deployment, **styles: str) -> None:
+    translations = languages.load_translations(deployment.languages)
+    theirs = deployment.settings.pages.templates
     environment = app.jinja_env
-    environment.loader = FileSystemLoader(template_folder())
+    environment.loader = templates.template_loader(theirs)
     environment.undefined = StrictUndefined
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.add_extension("jinja2.ext.i18n")
@@ -71,13 +80,14 @@ def _prepare_templates(app: Flask, style: str, organisation: str) -> None:
     environment.filters["foreign"] = foreign
     environment.filters["typed"] = typed
     environment.globals.update(
-        style=style,
-        organisation=organisation,
-        languages=languages.LANGUAGES,
+        **styles,
+        organisation=deployment.settings.pages.organisation,
+        languages=deployment.languages,
         same_page=_same_page,
         in_digits=lambda value: languages.in_digits(str(value), g.language),
         in_units=lambda size: languages.in_digits(languages.in_units(size), g.language),
     )
+    templates.check_templates(environment, theirs)
 
 
 def _current(translations: dict[str, NullTranslations]) -> NullTranslations:
@@ -85,15 +95,16 @@ def _current(translations: dict[str, NullTranslations]) -> NullTranslations:
 
 
 def _add_pages(app: Flask, deployment: Deployment) -> None:
-    tags = ",".join(languages.BY_TAG)
-    prefix = f"/<any({tags}):lang>"
-    app.add_url_rule("/", view_func=pages.ChooseLanguage.as_view("choose_language", "front"))
+    offered = deployment.languages
+    prefix = f"/<any({','.join(language.tag for language in offered)}):lang>"
+    choose = pages.ChooseLanguage
+    app.add_url_rule("/", view_func=choose.as_view("choose_language", offered, "front"))
     # An address that is read out over a telephone has no language in it.
-    app.add_url_rule("/keys", view_func=pages.ChooseLanguage.as_view("choose_keys", "keys"))
+    app.add_url_rule("/keys", view_func=choose.as_view("choose_keys", offered, "keys"))
     keys = KeysNow(deployment)
     taking = Taking(deployment, keys)
     for path, view in (
-        (f"{prefix}/", pages.FrontPage.as_view("front", keys)),
+        (f"{prefix}/", pages.FrontPage.as_view("front", deployment, keys)),
         (f"{prefix}/submit", SubmitPage.as_view("submit", deployment, keys, taking)),
         (f"{prefix}/receipt", ReceiptPage.as_view("receipt", deployment, taking)),
         (f"{prefix}/mailbox", DoorPage.as_view("mailbox", deployment)),
@@ -133,11 +144,17 @@ def _when_first_asked(
     return show
 
 
-def _choose_language() -> None:
-    """Take the language out of the address, for every view and template."""
-    (request.view_args or {}).pop("lang", None)
-    first = request.path.split("/")[1]
-    g.language = languages.BY_TAG.get(first) or languages.choose(request.accept_languages)
+def _chooser(deployment: Deployment) -> Callable[[], None]:
+    offered = deployment.languages
+    by_tag = {language.tag: language for language in offered}
+
+    def choose_language() -> None:
+        """Take the language out of the address, for every view and template."""
+        (request.view_args or {}).pop("lang", None)
+        first = request.path.split("/")[1]
+        g.language = by_tag.get(first) or languages.choose(request.accept_languages, offered)
+
+    return choose_language
 
 
 def _same_page(tag: str) -> str:
@@ -148,20 +165,5 @@ def _same_page(tag: str) -> str:
     return url_for(rule.endpoint, lang=tag)
 
 
-def _error_page(error: HTTPException) -> Response | HTTPException:
-    if isinstance(error, SecurityError):  # a host that is not ours: there is no page to link to
-        return Response("This is not a name of this site.\n", error.code, mimetype="text/plain")
-    if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
-        return error
-    return _plain_error(error.code)
-
-
-def _unexpected(error: Exception) -> Response:
-    _LOG.error("a page failed", exc_info=error)
-    return _plain_error(HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-def _plain_error(status: int) -> Response:
-    if "language" not in g:  # the request failed before its language was chosen
-        _choose_language()
-    return make_response(render_template("error.html", status=status), status)
+def _compress(response: Response) -> Response:
+    return compress(request, response, plain_error=g.get(PLAIN_ERROR, default=False))

@@ -65,7 +65,7 @@ class Deeds:
             case "send":
                 message = form.message.data or ""
                 if len(message) > self._limits.account_characters:
-                    raise Refusal(Reason.ACCOUNT_TOO_LONG)
+                    raise Refusal(Reason.ACCOUNT_TOO_LONG, field="message")
                 words = Words(g.language.tag, message, repaired)
                 sent = Sent(Kind.MESSAGE, self._context(form, code))
                 taken = self._taking.take(arriving, length, words, code, sent)

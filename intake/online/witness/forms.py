@@ -61,6 +61,12 @@ class MailboxForm(FlaskForm):
     attachments = MultipleFileField()
 
 
+#: The fields of an account's form that no questionnaire brings; ``submit`` is what some clients
+#: call the button.
+OWN_FIELDS = frozenset(
+    {"csrf_token", "code", "code_mac", "questions_seen", "account", "attachments", "submit"}
+)
+
 FormT = TypeVar("FormT", bound=FlaskForm)
 
 #: A code is digits alone: what begins like this is none, and its HMAC is never a code's mark.
@@ -102,7 +108,9 @@ class CodeStamp:
 def bind(fields: Sequence[tuple[str, bytes]], kind: type[FormT]) -> tuple[FormT, tuple[str, ...]]:
     """Return the form of this ``kind`` holding ``fields``, and which of them were repaired."""
     values, repaired = texts(fields)
-    return kind(formdata=values), repaired
+    form = kind(formdata=values)
+    # Names of other fields are whoever's who sent them, and could be longer than any reader takes.
+    return form, tuple(name for name in repaired if name in form)
 
 
 def texts(fields: Sequence[tuple[str, bytes]]) -> tuple[MultiDict[str, str], tuple[str, ...]]:

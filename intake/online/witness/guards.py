@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
+from http import HTTPStatus
 
-from flask import Request, Response
+from flask import Request, Response, request
 
 from intake.online.refusal import Reason, Refusal
+from intake.online.witness.compression import SAME_FOR_ALL
+
+
+def over_tor(request: Request) -> bool:
+    """Return whether a request came to the onion service."""
+    return request.host.partition(":")[0].endswith(".onion")
 
 
 def refuse_foreign_posts(request: Request) -> None:
@@ -29,15 +37,25 @@ def refuse_foreign_posts(request: Request) -> None:
         raise Refusal(Reason.ELSEWHERE)
 
 
+def _digest(style: str) -> str:
+    """Return a style sheet's hash as CSP writes it (CSP 3, section 2.3.1)."""
+    digest = hashlib.sha256(style.encode("utf-8")).digest()
+    return "sha256-" + base64.b64encode(digest).decode("ascii")
+
+
 class AnswerHeaders:
     """The headers that every answer carries, whatever it is."""
 
-    def __init__(self, *, style: str, https: bool) -> None:
-        """Allow the one inline style sheet ``style``; ``https`` says how the site is reached."""
-        digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    def __init__(self, styles: Sequence[str], *, https: bool, onion: str = "") -> None:
+        """Allow the inline style sheets ``styles``; ``https`` says how the site is reached.
+
+        Tor Browser is told of the ``onion`` address, where there is one.
+        """
+        self._onion = onion
+        allowed = " ".join(f"'{_digest(style)}'" for style in styles)
         self._headers = {
             "Content-Security-Policy": (
-                f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+                f"default-src 'none'; style-src {allowed}; img-src data:; "
                 "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
             ),
             "Cache-Control": "no-store",
@@ -59,4 +77,15 @@ class AnswerHeaders:
         """Put the headers on ``response``."""
         for name, value in self._headers.items():
             response.headers[name] = value
+        if self._onion and self._may_move(response):
+            response.headers["Onion-Location"] = self._onion + request.path
         return response
+
+    @staticmethod
+    def _may_move(response: Response) -> bool:
+        """Return whether a browser that goes to the onion service now leaves nothing behind.
+
+        Some go by themselves: a receipt, an open mailbox and words that came back would be lost.
+        """
+        begins = request.endpoint in SAME_FOR_ALL and request.method in {"GET", "HEAD"}
+        return begins and response.status_code == HTTPStatus.OK and not over_tor(request)

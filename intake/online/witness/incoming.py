@@ -33,18 +33,19 @@ class Incoming:
         limits: Limits,
         *,
         fields_size: int,
-        only_multipart: bool = False,
         most: int | None = None,
+        most_encoded: int = SMALL,
     ) -> None:
         """Hold at most ``fields_size`` bytes of its fields.
 
         One of more than ``most`` bytes is not read; where words or files are asked for there is no
-        such limit. One that is no multipart form brings neither: it may have ``SMALL`` bytes.
+        such limit. One that is no multipart form brings no files: it may have ``most_encoded``
+        bytes, and is not taken at all where that is 0.
         """
         self._limits = limits
         self._fields_size = fields_size
-        self._only_multipart = only_multipart
         self._most = most
+        self._most_encoded = most_encoded
         self._body: Body | None = None
         self._form: ArrivingForm | EncodedForm | None = None
 
@@ -57,12 +58,12 @@ class Incoming:
         refuse_foreign_posts(request)
         kind, options = parse_options_header(request.headers.get("Content-Type", ""))
         boundary = options.get("boundary", "")
-        encoded = kind == _ENCODED and not self._only_multipart
+        encoded = kind == _ENCODED and self._most_encoded > 0
         if not encoded and (kind != _MULTIPART or not boundary):
             raise Refusal(Reason.NO_FORM)
         seconds = 3600 * self._limits.upload_hours
         self._body = Body(body_reader(request.environ), self.length, seconds=seconds)
-        most = SMALL if encoded else self._most
+        most = self._most_encoded if encoded else self._most
         if most is not None and self.length > most:
             raise Refusal(Reason.FORM_TOO_LONG)
         size = self._fields_size

@@ -1,60 +1,128 @@
 """The languages of the pages: a table of our own, and the standard library's gettext.
 
 Babel reads the catalogues (its list of locales lacks several languages of Myanmar; its reader of
-``.po`` files does not mind). English is the language of the sources and needs no catalogue.
+``.po`` files does not mind). English is the language of the sources and needs no catalogue. A
+language can be offered when its catalogue is complete.
 """
 
 from __future__ import annotations
 
+import functools
 import gettext
 import io
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from werkzeug.datastructures import LanguageAccept
 
+from intake.errors import SettingsMistaken
+
 CATALOGUES = Path(__file__).parent / "locale"
+
+_SOURCE = "en"
+
+_MYANMAR = "၀၁၂၃၄၅၆၇၈၉"
+_SHAN = "႐႑႒႓႔႕႖႗႘႙"
+_KAYAH = "꤀꤁꤂꤃꤄꤅꤆꤇꤈꤉"
 
 
 @dataclass(frozen=True)
 class Language:
-    """A language of the pages: its BCP 47 tag, its own name, and its digits."""
+    """A language of the pages: its BCP 47 tag, its own name, and its digits.
+
+    ``tall`` scripts put marks above and below their letters, and want more room between lines.
+    """
 
     tag: str
     name: str
     digits: str = "0123456789"
+    tall: bool = False
 
 
+#: Every language that the pages are ready for. Those without a catalogue wait for one.
 LANGUAGES = (
-    Language("en", "English"),
-    Language("my", "မြန်မာ", "၀၁၂၃၄၅၆၇၈၉"),
+    Language(_SOURCE, "English"),
+    Language("my", "မြန်မာ", _MYANMAR, tall=True),
+    Language("shn", "တႆး", _SHAN, tall=True),
+    Language("ksw", "ကညီကျိာ်", _MYANMAR, tall=True),
+    Language("kac", "Jinghpaw"),
+    Language("mnw", "ဘာသာမန်", _MYANMAR, tall=True),
+    Language("eky", "ꤊꤢ꤬ꤛꤢ꤭ ꤜꤟꤤ꤬", _KAYAH, tall=True),
+    Language("cnh", "Laiholh"),
+    Language("rki", "ရခိုင်ဘာသာ", _MYANMAR, tall=True),
 )
 
 BY_TAG = {language.tag: language for language in LANGUAGES}
 
 
-def load_translations() -> dict[str, gettext.NullTranslations]:
-    """Return the translations of every language, by tag."""
-    return {language.tag: _load(language.tag) for language in LANGUAGES}
+def offered(tags: Sequence[str]) -> tuple[Language, ...]:
+    """Return the languages named by ``tags``, in that order; all complete ones if none is named.
+
+    Raises:
+        SettingsMistaken: one of them is not known, stands there twice, or is not complete.
+    """
+    ready = complete()
+    for number, tag in enumerate(tags):
+        if BY_TAG.get(tag) not in ready or tag in tags[:number]:
+            known = ", ".join(language.tag for language in ready)
+            raise SettingsMistaken(
+                f"The setting pages.languages names {tag!r}; each of these can be offered, once: "
+                f"{known}."
+            )
+    return tuple(BY_TAG[tag] for tag in tags) or ready
+
+
+@functools.cache
+def complete() -> tuple[Language, ...]:
+    """Return the languages in which no sentence is missing or in doubt."""
+    return tuple(language for language in LANGUAGES if _is_complete(language.tag))
+
+
+def _is_complete(tag: str) -> bool:
+    """Return whether every sentence of a catalogue has its translation.
+
+    That it has every sentence of the pages, the tests see to.
+    """
+    if tag == _SOURCE:
+        return True
+    catalogue = _read(tag)
+    return catalogue is not None and all(
+        message.string and not message.fuzzy for message in catalogue if message.id
+    )
+
+
+def load_translations(
+    chosen: Sequence[Language] = LANGUAGES,
+) -> dict[str, gettext.NullTranslations]:
+    """Return the translations of the ``chosen`` languages, by tag."""
+    return {language.tag: _load(language.tag) for language in chosen}
 
 
 def _load(tag: str) -> gettext.NullTranslations:
-    path = CATALOGUES / f"{tag}.po"
-    if not path.exists():
+    catalogue = _read(tag)
+    if catalogue is None:
         return gettext.NullTranslations()
     compiled = io.BytesIO()
-    with path.open("rb") as catalogue:
-        write_mo(compiled, read_po(catalogue, charset="utf-8"))
+    write_mo(compiled, catalogue)
     compiled.seek(0)
     return gettext.GNUTranslations(compiled)
 
 
-def choose(accepted: LanguageAccept, offered: Iterable[Language] = LANGUAGES) -> Language:
-    """Return the offered language that a browser likes best, the first one if none."""
-    tags = [language.tag for language in offered]
+def _read(tag: str) -> Catalog | None:
+    path = CATALOGUES / f"{tag}.po"
+    if not path.exists():
+        return None
+    with path.open("rb") as catalogue:
+        return read_po(catalogue, charset="utf-8")
+
+
+def choose(accepted: LanguageAccept, chosen: Sequence[Language]) -> Language:
+    """Return the one of the ``chosen`` that a browser likes best, the first one if none."""
+    tags = [language.tag for language in chosen]
     return BY_TAG[accepted.best_match(tags, default=tags[0])]
 
 

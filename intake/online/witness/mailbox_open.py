@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from http import HTTPStatus
 
-from flask import Response, g, redirect, render_template, request, session, url_for
+from flask import Response, g, make_response, redirect, render_template, request, session, url_for
 from flask.views import MethodView
 from flask_wtf.csrf import generate_csrf
 from werkzeug.wrappers import Response as BaseResponse
@@ -19,11 +20,12 @@ from werkzeug.wrappers import Response as BaseResponse
 from intake.errors import StoreUnavailable
 from intake.online.deployment import Deployment
 from intake.online.mailbox import OpenedReply
+from intake.online.receiving import ESCAPED
 from intake.online.refusal import Reason, Refusal
 from intake.online.witness import foreign
 from intake.online.witness.deeds import Deeds
 from intake.online.witness.forms import CodeStamp, MailboxForm, bind, check_visit, typed_code
-from intake.online.witness.incoming import Incoming, as_refusal
+from intake.online.witness.incoming import SMALL, Incoming, as_refusal
 from intake.online.witness.keys_now import KeysNow
 from intake.online.witness.lengths import ERROR_STEP, MAILBOX_PAGE, REPLIES_ROOM, padded
 from intake.online.witness.mailbox import send_to_door
@@ -71,12 +73,20 @@ class MailboxOpenPage(MethodView):
         return self._page(visit, replies)
 
     def post(self) -> BaseResponse:
-        """Do what is asked for and go back to the mailbox, or say why not and lose no word."""
+        """Do what is asked for and go back to the mailbox, or say why not and lose no word.
+
+        With ``?switch=1`` nothing is done: the words come back in the language of the address.
+        """
         visited = "csrf_token" in session
-        incoming = Incoming(self._limits, fields_size=self._fields_size)
+        switches = "switch" in request.args
+        size = self._fields_size
+        most = ESCAPED * size if switches else SMALL
+        incoming = Incoming(self._limits, fields_size=size, most_encoded=most)
         visit: OpenVisit | None = None
         try:
             arriving = incoming.open()
+            if switches:
+                return self._switched(incoming)
             form, repaired = bind(arriving.fields, MailboxForm)
             check_visit(form, visited=visited)
             visit = self._visit(form)
@@ -136,26 +146,46 @@ class MailboxOpenPage(MethodView):
             return refusal
         return None
 
+    def _switched(self, incoming: Incoming) -> BaseResponse:
+        """Show the words in this language; where there are none, the mailbox itself."""
+        form, _ = bind(incoming.fields, MailboxForm)
+        if not (form.message.data or "").strip():
+            there = redirect(url_for("mailbox_open", lang=g.language.tag), 303)
+            return incoming.answer(make_response(there))
+        visit = OpenVisit.current(self._clock())
+        asked_code = bool(form.code.raw_data)
+        # Two tabs share one visit, as in _visit.
+        if visit and (asked_code or form.mailbox.data != self._stamp.note(visit.code)):
+            visit = None
+        return incoming.answer(self._words_page(form, visit, None))
+
     def _refused(self, refusal: Refusal, visit: OpenVisit | None, incoming: Incoming) -> Response:
         """Show every word that was read, and ask for the code where it is not known any more."""
         form, _ = bind(incoming.fields, MailboxForm)
         code = form.code.data or ""
         if visit is None and not code and refusal.reason is not Reason.OTHER_MAILBOX:
             visit = OpenVisit.current(self._clock())
+        return incoming.answer(self._words_page(form, visit, refusal))
+
+    def _words_page(
+        self, form: MailboxForm, visit: OpenVisit | None, refusal: Refusal | None
+    ) -> Response:
         page = render_template(
             "mailbox_refused.html",
             refusal=refusal,
             writes=form.action.data in {None, "", "send"} or bool(form.message.data),
             asks_code=visit is None,
-            typed_code=code,
+            typed_code=form.code.data or "",
             message=form.message.data,
             # The page's notes come along, so that a repeat is known as one.
             mailbox=self._stamp.note(visit.code) if visit else "",
             seen=form.seen.data or "",
             csrf_token=generate_csrf(),
             limits=self._limits,
+            # Never its own address: Back would lose the words.
+            sent=2 if request.args.get("sent") == "1" else 1,
         )
-        return incoming.answer(padded(page, ERROR_STEP, refusal.reason.status))
+        return padded(page, ERROR_STEP, refusal.reason.status if refusal else HTTPStatus.OK)
 
 
 def _page_number(pages: int) -> int:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from flask import (
-    Request,
-    Response,
-    make_response,
-    redirect,
-    render_template,
-    request,
-    session,
-    url_for,
-)
+from collections.abc import Sequence
+
+from flask import Request, Response, g, redirect, render_template, request, session, url_for
 from flask.views import MethodView
+from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from intake.online.deployment import Deployment
 from intake.online.refusal import Refusal
 from intake.online.witness import languages
+from intake.online.witness.guards import over_tor
 from intake.online.witness.keys_now import KeysNow
+from intake.online.witness.languages import Language
 
 
 class ChooseLanguage(MethodView):
@@ -26,13 +22,14 @@ class ChooseLanguage(MethodView):
 
     init_every_request = False
 
-    def __init__(self, page: str) -> None:
-        """Go on to ``page``."""
+    def __init__(self, offered: Sequence[Language], page: str) -> None:
+        """Go on to ``page`` in one of the languages ``offered``."""
+        self._offered = offered
         self._page = page
 
     def get(self) -> BaseResponse:
         """Redirect."""
-        chosen = languages.choose(request.accept_languages)
+        chosen = languages.choose(request.accept_languages, self._offered)
         return redirect(url_for(self._page, lang=chosen.tag), 303)
 
 
@@ -41,13 +38,21 @@ class FrontPage(MethodView):
 
     init_every_request = False
 
-    def __init__(self, keys: KeysNow) -> None:
-        """Invite to write while there are ``keys``."""
+    def __init__(self, deployment: Deployment, keys: KeysNow) -> None:
+        """Say what ``deployment`` says of itself; invite to write while there are ``keys``."""
+        self._words = {tag: Markup(html) for tag, html in deployment.words.items()}  # noqa: S704
+        self._onion = deployment.settings.pages.onion
         self._keys = keys
 
     def get(self) -> str:
         """Show it, and on a bad day that nothing can be taken."""
-        return render_template("front.html", refusal=self._refusal())
+        return render_template(
+            "front.html",
+            refusal=self._refusal(),
+            words=self._words.get(g.language.tag),
+            over_tor=over_tor(request),
+            onion=self._onion,
+        )
 
     def _refusal(self) -> Refusal | None:
         try:
@@ -117,12 +122,6 @@ class RecipientsFile(MethodView):
         return Response("\n".join(lines) + "\n", mimetype="text/plain")
 
 
-def not_now(refusal: Refusal) -> Response:
-    """Say that nothing can be taken now, with no form to write in."""
-    page = render_template("not_now.html", refusal=refusal)
-    return make_response(page, refusal.reason.status)
-
-
 def _is_meant(request: Request) -> bool:
     """Return whether a visitor asks to leave, and not another site.
 
@@ -146,6 +145,7 @@ class LeavePage(MethodView):
         response = redirect(self._deployment.settings.pages.leave_to, 303)
         if _is_meant(request):
             session.clear()
+            # The cookie is deleted also where none came: a page may have set one meanwhile.
             session.modified = True
             response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
         return response

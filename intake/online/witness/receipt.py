@@ -157,6 +157,7 @@ class ReceiptPage(MethodView):
             mailbox=self._stamp.note(code),
             csrf_token=generate_csrf(),
             refusal=refusal,
+            limits=self._limits,
         )
         return make_response(page, refusal.reason.status if refusal else HTTPStatus.OK)
 

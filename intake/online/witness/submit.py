@@ -1,21 +1,27 @@
 """``/submit``: the form, and taking what it sends.
 
 headers judged -> fields read and judged -> files sealed as they arrive -> committed -> 303
+
+With ``?switch=1`` nothing is taken: the form comes back in the language of the address. With
+``?stay=1`` nothing is answered, and the browser stays where it is.
 """
 
 from __future__ import annotations
 
-from flask import Response, g, make_response, redirect, render_template, session, url_for
+from http import HTTPStatus
+
+from flask import Response, g, make_response, redirect, request, session, url_for
 from flask.views import MethodView
-from flask_wtf.csrf import generate_csrf
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from intake.envelope.account import Kind
 from intake.online.deployment import Deployment
 from intake.online.questionnaire.answers import read_answers
+from intake.online.receiving import ESCAPED
 from intake.online.refusal import Reason, Refusal
 from intake.online.sent import Sent, Taken, Words
+from intake.online.witness.form_page import FormPage
 from intake.online.witness.forms import AccountForm, CodeStamp, judge, texts
 from intake.online.witness.incoming import Incoming, as_refusal
 from intake.online.witness.keys_now import KeysNow
@@ -40,11 +46,9 @@ class SubmitPage(MethodView):
         self._limits = deployment.settings.limits
         self._stamp = CodeStamp(deployment.server_keys.code_mac)
         self._questionnaire = deployment.questionnaire
+        self._form = FormPage(deployment, self._stamp)
         self._identifying = frozenset(
-            question.id
-            for section in self._questionnaire.sections
-            for question in section.questions
-            if question.identifying
+            q.id for q in self._questionnaire.questions() if q.identifying
         )
 
     def get(self) -> str:
@@ -54,13 +58,18 @@ class SubmitPage(MethodView):
             Refusal: nothing can be taken now; nobody shall write an account in vain.
         """
         custodians = self._keys.in_force().custodians
-        nothing: MultiDict[str, str] = MultiDict()
-        return self._form_page(nothing, Code.generate(), None, asks_identity=bool(custodians))
+        return self._form.render(MultiDict(), Code.generate(), asks_identity=bool(custodians))
 
     def post(self) -> BaseResponse:
         """Take a submission and go on to its receipt, or show the form again and say why not."""
-        incoming = Incoming(self._limits, fields_size=self._taking.fields_size, only_multipart=True)
+        takes = not request.args.keys() & {"switch", "stay"}
+        size = self._taking.fields_size
+        incoming = Incoming(
+            self._limits, fields_size=size, most_encoded=0 if takes else ESCAPED * size
+        )
         try:
+            if not takes:
+                return self._not_taken(incoming)
             taken, code = self._take(incoming)
         except Exception as error:  # noqa: BLE001  # whatever it was, the words come back
             return self._refused(as_refusal(error), incoming)
@@ -79,6 +88,7 @@ class SubmitPage(MethodView):
             account_characters=self._limits.account_characters,
             visited=visited,
         )
+        self._form.check_seen(typed)
         answers = read_answers(self._questionnaire, typed, g.language.tag)
         # A repair told of an identifying answer would tell its readers that something was said.
         told = tuple(name for name in repaired if name not in self._identifying)
@@ -89,8 +99,22 @@ class SubmitPage(MethodView):
         """Show the form with every word that was read of it, then read on for a while."""
         typed, _ = texts(incoming.fields)
         code = Code.generate() if refusal.reason in _SPENT else self._code_for(typed)
-        page = self._form_page(typed, code, refusal, asks_identity=self._asks_identity())
+        page = self._form.render(typed, code, refusal=refusal, asks_identity=self._asks_identity())
         return incoming.answer(make_response(page, refusal.reason.status))
+
+    def _not_taken(self, incoming: Incoming) -> Response:
+        """Show the form in this language with everything that was typed, or answer nothing.
+
+        The code stays only in the visit that it was made in: no other site may give a witness a
+        form with a code that it knows.
+        """
+        typed, _ = texts(incoming.open().fields)
+        if "stay" in request.args:
+            return make_response("", HTTPStatus.NO_CONTENT)
+        code = self._code_for(typed) if AccountForm(formdata=typed).validate() else Code.generate()
+        asks = self._asks_identity()
+        page = self._form.render(typed, code, asks_identity=asks, switched=True)
+        return incoming.answer(make_response(page))
 
     def _asks_identity(self) -> bool:
         """Return whether there is anybody to give identifying answers to."""
@@ -99,26 +123,6 @@ class SubmitPage(MethodView):
         except Exception:  # noqa: BLE001
             # Whatever it is: a page that gives words back must not fail for it.
             return False
-
-    def _form_page(
-        self,
-        typed: MultiDict[str, str],
-        code: Code,
-        refusal: Refusal | None,
-        *,
-        asks_identity: bool,
-    ) -> str:
-        return render_template(
-            "submit.html",
-            typed_in=typed,
-            questionnaire=self._questionnaire,
-            asks_identity=asks_identity,
-            code=code.reveal(),
-            code_mac=self._stamp.mark(code),
-            csrf_token=generate_csrf(),
-            refusal=refusal,
-            limits=self._limits,
-        )
 
     def _code_for(self, typed: MultiDict[str, str]) -> Code:
         """Return the code the form came with, if it is ours, so that a retry stays the same."""
