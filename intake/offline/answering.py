@@ -18,6 +18,9 @@ from intake.offline.vault import Vault
 #: Bytes of a file of text that are read: line ends may shrink, and what is longer is no reply.
 MOST_READ = 4 * TEXT_SIZE
 
+#: The consent, in the questionnaire that comes with the server, to being written to.
+_CONTACT = "contact"
+
 _BOM = "\ufeff"
 
 
@@ -71,6 +74,17 @@ def queue(vault: Vault, submission_id: str, text: str, today: dt.date) -> Reply:
         )
         replies.save(vault, reply)
     return reply
+
+
+def is_unasked_for(vault: Vault, submission_id: str) -> bool:
+    """Return whether the witness was asked whether to write to them, and did not say yes.
+
+    Raises:
+        NotForUs, AgeError, EnvelopeBroken: as :func:`queue`.
+    """
+    with vault.envelope(submission_id) as envelope:
+        consents = envelope.record.consents
+    return any(c.get("id") == _CONTACT and c.get("granted") is not True for c in consents)
 
 
 def again(vault: Vault, prefix: str) -> tuple[Reply, ...]:

@@ -9,7 +9,7 @@ import click
 
 from intake.command_line import counted, json_option, print_json, progress_bar, today
 from intake.offline import replies as vault_replies
-from intake.offline.answering import MOST_READ, again, decode_text, queue
+from intake.offline.answering import MOST_READ, again, decode_text, is_unasked_for, queue
 from intake.offline.replies import State
 from intake.offline.returning import total_size, write_return
 from intake.offline.review_options import Options
@@ -54,7 +54,13 @@ def reply(options: Options, submission: str, text_file: str | None, is_again: bo
         return
     text = decode_text(_read(options, text_file or _STDIN))
     vault = options.unlock()
-    queued = queue(vault, vault.find(submission), text, today())
+    found = vault.find(submission)
+    queued = queue(vault, found, text, today())
+    if is_unasked_for(vault, found):
+        click.echo(
+            "Note: this witness did not tick that you may write to them. The reply is queued all "
+            "the same: nobody sees it who does not come back with the code."
+        )
     click.echo(f"Queued the reply {queued.id}. {_NEXT}")
 
 

@@ -442,3 +442,32 @@ def test_replies_says_with_which_returns_each_went(
 def test_a_vault_without_replies_says_so(program: Program) -> None:
     assert "no replies" in program.well("replies")
     assert json.loads(program.well("replies", "--json")) == []
+
+
+@pytest.mark.parametrize(
+    ("consents", "noted"),
+    [
+        ((), False),
+        (({"id": "contact", "granted": True},), False),
+        (({"id": "contact", "granted": False},), True),
+        (({"id": "contact", "granted": "yes"},), True),
+        (({"id": "study", "granted": False},), False),
+    ],
+)
+def test_who_did_not_ask_for_a_reply_gets_one_with_a_note_to_the_reviewer(
+    vault: Vault,
+    stick: Stick,
+    program: Program,
+    tmp_path: Path,
+    consents: tuple[dict[str, object], ...],
+    *,
+    noted: bool,
+) -> None:
+    reviewer = vault.keys.epochs[EPOCH].recipient()
+    added = stick.add(seal([reviewer], "what I saw", consents=consents))
+    take(vault, stick)
+    text = tmp_path / "reply.txt"
+    text.write_text(WORDS, encoding="utf-8")
+    said = program.well("reply", added.id, "--text-file", str(text))
+    assert ("did not tick" in said) is noted
+    assert only(vault).text == WORDS

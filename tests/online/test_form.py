@@ -162,6 +162,18 @@ def test_an_account_in_which_nothing_else_is_filled_in_is_taken(
         ]
 
 
+def test_what_was_left_open_after_all_counts_as_not_chosen(scene: Scene, client: Client) -> None:
+    page = client.get("/my/submit").text
+    left_open = re.findall(r'<input type="radio"[^>]* name="([^"]+)" value=""', page)
+    assert "consent-silence" in left_open
+    fields = [("account", ACCOUNT), *((name, "") for name in left_open)]
+    assert answer(client, fields, hidden=hidden_fields(page)).status_code == 303
+    [sealed] = scene.sealed()
+    with scene.opened(sealed) as envelope:
+        assert envelope.record.answers == {}
+        assert not any(c.get("granted") or c.get("chosen") for c in envelope.record.consents)
+
+
 def test_everything_that_was_answered_and_consented_to_arrives(
     scene: Scene, client: Client
 ) -> None:
