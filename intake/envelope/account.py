@@ -74,7 +74,7 @@ class AccountRecord:
     kind: Kind = Kind.ACCOUNT
     questionnaire: Questionnaire = FREE_ACCOUNT
     answers: Mapping[str, object] = field(default_factory=dict)
-    #: Answers to questions that the questionnaire calls sensitive.
+    #: Answers to questions that the questionnaire calls sensitive; of identifying questions, all.
     sensitive: tuple[str, ...] = ()
     consents: tuple[Mapping[str, object], ...] = ()
 

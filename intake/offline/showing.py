@@ -19,6 +19,8 @@ from intake.offline.safe_names import printable
 
 #: Hex digits of a mailbox's name, or of an id beside others, that a line shows.
 _SHORT = 8
+#: Characters of the longest of what is said of a consent first: yes, no, none or chosen.
+_GIVEN = len("chosen")
 #: Characters of a reply that a line shows.
 _BEGINNING = 60
 
@@ -79,7 +81,7 @@ def say_withdrawal(kind: Kind | None, withdrawal: Withdrawal | None) -> None:
 def say_account(
     found: str, record: AccountDocument, text: str, identity: Mapping[str, str] | None
 ) -> None:
-    """Print one account, with what came with it; ``identity`` is how to reach the witness."""
+    """Print one account, with what came with it; ``identity`` is what only custodians read."""
     click.echo(f"Submission {found}, epoch {printable(record.epoch)}, language ", nl=False)
     click.echo(f"{printable(record.language)}, {record.kind.value}")
     for attachment in record.attachments:
@@ -89,7 +91,8 @@ def say_account(
     if record.repaired:
         click.echo(f"What was no text came as \ufffd in: {_named(record.repaired)}")
     if identity:
-        click.echo("How to reach the witness:")
+        click.echo("Identifying answers:")
+        _warn(record, identity)
     for question, answer in (identity or {}).items():
         # A line break must not let an answer pass for the account below it.
         click.echo(f"  {printable(question)}: {printable(answer)}")
@@ -103,25 +106,35 @@ def say_answers(found: str, record: AccountDocument, text: str) -> None:
     The headings hold the submission's id, which whoever wrote the account did not know: no line
     of it passes for one of them.
     """
-    if text or record.sensitive:
+    if text or record.answers:
         click.echo(f"\nAnswers of submission {found}:")
-    if record.sensitive:
-        click.echo(f"Take care, these are sensitive: {_named(record.sensitive)}")
+        _warn(record, record.answers)
     if text:
         click.echo(printable(text, keep="\n\t"))
     if record.consents:
         click.echo(f"\nConsents of submission {found}:")
     for consent in record.consents:
-        click.echo(f"  {_consent(consent)}")
+        _say_consent(consent)
 
 
-def _consent(consent: Mapping[str, object]) -> str:
-    """Return a consent on one line. What is not plainly given is not given."""
+def _warn(record: AccountDocument, answers: Iterable[str]) -> None:
+    """Warn of those of the ``answers`` below that are hard to read."""
+    sensitive = frozenset(record.sensitive)
+    hard = [question for question in answers if question in sensitive]
+    if hard:
+        click.echo(f"Take care, these are sensitive: {_named(hard)}")
+
+
+def _say_consent(consent: Mapping[str, object]) -> None:
+    """Print a consent, its hint and what was chosen. What is not plainly given is not given."""
     given = "yes" if consent.get("granted") is True else "no"
+    chosen = _text(consent, "chosen")
     if "chosen" in consent:
-        given = _text(consent, "chosen") or "none"
-    seen = [_text(consent, name) for name in ("text", "hint", "chosen_text")]
-    return f"{given:4}  {_text(consent, 'id')}: {' '.join(filter(None, seen))}"
+        given = "chosen" if chosen else "none"
+    click.echo(f"  {given:{_GIVEN}}  {_text(consent, 'id')}: {_text(consent, 'text')}".rstrip())
+    option = f"{chosen}: {_text(consent, 'chosen_text')}" if chosen else ""
+    for line in filter(None, (_text(consent, "hint"), option)):
+        click.echo(f"  {'':{_GIVEN}}      {line}".rstrip())
 
 
 def _text(consent: Mapping[str, object], name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -14,12 +15,13 @@ from intake.command_line import counted, json_option, print_json
 from intake.online import private_logging
 from intake.online.backup_cli import backup, restore_
 from intake.online.courier_cli import export_, import_, sweep_
-from intake.online.demo import make_demo
-from intake.online.doctor import Finding, examine
+from intake.online.demo import DEFAULT_PORT, make_demo
+from intake.online.doctor import examine
+from intake.online.doctor_pages import advice_on_languages, examine_pages
 from intake.online.keys_cli import keys, last_day
 from intake.online.on_the_way import OnTheWay
 from intake.online.options import Options
-from intake.online.preview import LOOPBACK, pages_server, problems_with_pages, write_pages
+from intake.online.preview import LOOPBACK, pages_server, write_pages
 from intake.online.preview_states import preview
 from intake.online.server import serve
 from intake.online.settings import find_settings, read_settings
@@ -49,7 +51,11 @@ def intake(context: click.Context, config: str | None, debug: bool) -> None:
 
 
 @intake.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help=f"Where it listens; else {DEFAULT_PORT}, or where the demo did before.",
+)
 @click.option(
     "--dir",
     "folder",
@@ -58,21 +64,22 @@ def intake(context: click.Context, config: str | None, debug: bool) -> None:
     show_default=True,
     help="Where the demo lives. It is made there the first time, and used again later.",
 )
-def demo(port: int, folder: Path) -> None:
+def demo(port: int | None, folder: Path) -> None:
     """Make a whole working set to try everything, and serve its form on 127.0.0.1.
 
     Server, admin and reviewer are all in one folder, with the passphrase 'demo'. For trying only.
     """
     if not (folder / "intake.toml").exists():
         click.echo("Making keys, an admin's home and a vault ...")
-    settings = make_demo(folder, port, dt.datetime.now(dt.UTC).date())
-    click.echo(f"The form:  http://127.0.0.1:{port}/   (stop with Ctrl-C)")
+    path = make_demo(folder, port, dt.datetime.now(dt.UTC).date())
+    settings = read_settings(path)
+    click.echo(f"The form:  http://{settings.listen}/   (stop with Ctrl-C)")
     click.echo("To read what arrives, in another terminal:  make demo-review   or")
     click.echo(
-        f"  intake --config {settings} export {folder}/stick && intake-review --vault "
+        f"  intake --config {path} export {folder}/stick && intake-review --vault "
         f"{folder}/offline --passphrase-file {folder}/passphrase import {folder}/stick"
     )
-    serve(read_settings(settings))
+    serve(settings)
 
 
 @intake.command("serve")
@@ -96,13 +103,21 @@ def preview_(options: Options, port: int, folder: Path | None) -> None:
     """Show every page in every state and language, to look through.
 
     With the settings, words, questionnaire and templates of this deployment, and with keys that are
-    thrown away: nothing of its state is read or changed, and nothing can be sent.
+    thrown away: nothing of its state is read or changed, and nothing can be sent. Says what on
+    them would keep a witness from sending; with --write the exit status is then 1.
     """
-    states = preview(read_settings(find_settings(options.config, os.environ)))
+    settings = read_settings(find_settings(options.config, os.environ))
+    states = preview(settings)
+    problems = [problem for state in states for problem in state.problems]
+    advised = [advice for state in states for advice in state.advice]
+    for advice in (*advice_on_languages(settings), *advised):
+        click.echo(f"advice: {advice}", err=True)
+    for problem in problems:
+        click.echo(f"problem: {problem}", err=True)
     if folder is not None:
         write_pages(states, folder)
         click.echo(f"{counted(len(states), 'page', 'pages')} in {folder}")
-        return
+        click.get_current_context().exit(1 if problems else 0)
     server = pages_server(states, port)
     click.echo(f"Every page:  http://{LOOPBACK}:{port}/   (stop with Ctrl-C)")
     server.serve_forever()
@@ -168,18 +183,19 @@ def _known(value: int | None) -> str:
 def doctor(options: Options, as_json: bool) -> None:
     """Look for what is wrong with this deployment, and say what mends it.
 
-    Exit status 1 if anything is.
+    Exit status 1 if anything is. What is only advised may be meant so, and is no fault.
     """
-    settings = options.settings()
-    findings = list(examine(settings, options.keys(), command_line.today()))
-    findings.append(Finding("pages", tuple(problems_with_pages(settings))))
+    looked_at = options.settings(), options.keys(), command_line.today()
+    findings = [*examine(*looked_at), examine_pages(*looked_at)]
     if as_json:
-        print_json([{"what": f.what, "problems": f.problems} for f in findings])
+        print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
             click.echo(f"{finding.what}: {'see below' if finding.problems else 'well'}")
         for problem in (p for finding in findings for p in finding.problems):
             click.echo(f"problem: {problem}")
+        for advice in (a for finding in findings for a in finding.advice):
+            click.echo(f"advice: {advice}")
     if any(finding.problems for finding in findings):
         click.get_current_context().exit(1)
 

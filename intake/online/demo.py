@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,20 +21,30 @@ from intake.manifest.signing import serialise_signer
 from intake.online.signing_key import load_signing_key
 
 PASSPHRASE = "demo"  # noqa: S105  # printed for everybody to see: nothing here is secret
+DEFAULT_PORT = 8000
+
 _ORGANISATION = "Demo"
 _EPOCHS = "12"
 #: A demo's passphrase is known to all: there is nothing to slow down.
 _WORK_FACTOR = "12"
+_LISTEN = re.compile(r'^(listen = "127\.0\.0\.1:)\d+(")', re.MULTILINE)
 
 
-def make_demo(folder: Path, port: int, today: dt.date) -> Path:
+def make_demo(folder: Path, port: int | None, today: dt.date) -> Path:
     """Make the demo in ``folder`` unless it is there, and return its settings file.
 
+    Of one that is there, the settings may have been changed to try something: they stay as they
+    are, but for the ``port`` where one is named.
+
     Raises:
-        SettingsMistaken: the offline half is not installed, or the folder is in use.
+        SettingsMistaken: the offline half is not installed, or the folder is in use, or the
+            settings have no port that could be changed.
     """
     settings = folder / "intake.toml"
-    if not settings.exists():
+    if settings.exists():
+        if port is not None:
+            _listen_on(settings, port)
+    else:
         if folder.exists() and any(folder.iterdir()):
             raise SettingsMistaken(f"{folder} is not empty; name another with --dir.")
         if importlib.util.find_spec("intake.offline.cli") is None:
@@ -42,10 +53,22 @@ def make_demo(folder: Path, port: int, today: dt.date) -> Path:
         making = folder.with_name(f".{folder.name}.making")
         shutil.rmtree(making, ignore_errors=True)
         _make(making, today)
-        write_file(making / settings.name, _settings(port).encode("utf-8"))
+        write_file(making / settings.name, _settings(port or DEFAULT_PORT).encode("utf-8"))
         making.rename(folder)
-    write_file(settings, _settings(port).encode("utf-8"))
     return settings
+
+
+def _listen_on(settings: Path, port: int) -> None:
+    """Change the port in the settings of a demo, and nothing else."""
+    text = settings.read_text(encoding="utf-8")
+    changed, lines = _LISTEN.subn(rf"\g<1>{port}\g<2>", text, count=1)
+    if not lines:
+        raise SettingsMistaken(
+            f"{settings} has no line 'listen = \"127.0.0.1:PORT\"' to name the port {port} in: "
+            "change it there, or leave out --port."
+        )
+    if changed != text:
+        write_file(settings, changed.encode("utf-8"))
 
 
 def _make(folder: Path, today: dt.date) -> None:

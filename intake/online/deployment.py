@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from intake.online.keys_in_force import KeysInForce
 from intake.online.questionnaire.model import Questionnaire
 from intake.online.questionnaire.reading import DEFAULT, read_questionnaire
 from intake.online.server_keys import ServerKeys
-from intake.online.settings import Settings
+from intake.online.settings import Pages, Settings
 from intake.online.store.submissions import Store
 from intake.online.witness import languages
 from intake.online.witness.languages import Language
@@ -53,9 +53,7 @@ class Deployment:
                 root=settings.root, manifest=settings.manifest, state=settings.state
             ).pin(),
             server_keys=server_keys,
-            questionnaire=read_questionnaire(
-                pages.questionnaire or DEFAULT, tags, pages.shared_with
-            ),
+            questionnaire=questionnaire_of(pages, offered),
             languages=offered,
             words=read_words(pages.words, tags),
         )
@@ -63,3 +61,13 @@ class Deployment:
     def today(self) -> dt.date:
         """Return the day, in UTC."""
         return dt.datetime.fromtimestamp(self.clock(), dt.UTC).date()
+
+
+def questionnaire_of(pages: Pages, offered: Sequence[Language]) -> Questionnaire:
+    """Read the questionnaire that ``pages`` name, else the one that comes with the program.
+
+    Raises:
+        SettingsMistaken: something in it is wrong, or missing in a language that is ``offered``.
+    """
+    tags = [language.tag for language in offered]
+    return read_questionnaire(pages.questionnaire or DEFAULT, tags, pages.shared_with)

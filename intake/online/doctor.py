@@ -27,10 +27,14 @@ _SWAPS = Path("/proc/swaps")
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: what was looked at, and what is wrong with it (nothing, if it is well)."""
+    """One check: what was looked at, and what is wrong with it (nothing, if it is well).
+
+    ``advice`` is about what may be meant so: nothing is wrong with it.
+    """
 
     what: str
     problems: tuple[str, ...]
+    advice: tuple[str, ...] = ()
 
 
 def examine(

@@ -16,7 +16,7 @@ from werkzeug import Request, Response
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from intake.durable import write_file
-from intake.errors import SettingsMistaken
+from intake.errors import IntakeError, SettingsMistaken
 from intake.online.preview_states import State, preview
 from intake.online.settings import Settings
 
@@ -68,12 +68,11 @@ def pages_server(states: Sequence[State], port: int) -> BaseWSGIServer:
 
 
 def problems_with_pages(settings: Settings) -> list[str]:
-    """Return why a page of this deployment cannot be made, if one cannot."""
+    """Return why a page of this deployment cannot be made, or cannot do what it is for."""
     try:
-        preview(settings)
-    except SettingsMistaken as error:
+        return [problem for state in preview(settings) for problem in state.problems]
+    except IntakeError as error:
         return [str(error)]
-    return []
 
 
 def refuse_broken_templates(settings: Settings) -> None:
@@ -82,7 +81,8 @@ def refuse_broken_templates(settings: Settings) -> None:
     In a process that ends with it: this one is to know no code that opens a mailbox.
 
     Raises:
-        SettingsMistaken: one cannot be made; no witness is to find that out.
+        SettingsMistaken: one cannot be made, or cannot do what it is for; no witness is to find
+            that out.
     """
     if settings.pages.templates is None:
         return
@@ -101,8 +101,8 @@ def _index(states: Sequence[State]) -> str:
 
 
 def _row(page: str, name: str, states: Sequence[State]) -> Markup:
-    link = Markup('<a href="/{}">{}</a>')
-    links = Markup(" ").join(link.format(state.file, state.tag) for state in states)
+    link = Markup('<a href="/{}">{}</a> {:,}')
+    links = Markup("<td>").join(link.format(s.file, s.tag, s.weight) for s in states)
     return Markup("<tr><td>{}<td>{}<td>{}<td>{}").format(page, name, states[0].status, links)
 
 
@@ -115,7 +115,8 @@ _INDEX = """\
 <style>body{{font:1rem/1.6 system-ui,sans-serif;margin:1rem}}td{{padding:.1rem .75rem .1rem 0}}
 :root{{color-scheme:light dark}}</style>
 <h1>Every page in every state</h1>
-<p>Nothing can be sent from here. A link within a page leads back to this list.</p>
+<p>Nothing can be sent from here. A link within a page leads back to this list. Each page is listed
+with its status and, for each language, its bytes on the wire, headers and all.</p>
 <table>
 {rows}
 </table>

@@ -44,53 +44,57 @@ def mailbox_states(scene: PreviewScene, app: Flask, tag: str) -> Iterator[Found]
 
 
 def _door_states(scene: PreviewScene, visitor: Visitor) -> Iterator[Found]:
-    yield "mailbox", "usual", visitor.get("/mailbox")
+    yield Found("mailbox", "usual", visitor.get("/mailbox"))
     for name, typed in _NO_CODES:
         fields = visitor.fill(visitor.get("/mailbox"))
         fields["code"] = typed
         visitor.post("/mailbox", fields)
-        yield "mailbox", name, visitor.get("/mailbox")
+        yield Found("mailbox", name, visitor.get("/mailbox"))
     fields["csrf_token"] = "another"  # noqa: S105  # no token at all
-    yield "mailbox", "wrong_token", visitor.post("/mailbox", fields)
+    yield Found(
+        "mailbox", "wrong_token", visitor.post("/mailbox", fields), Reason.WRONG_TOKEN.status
+    )
     visitor.open_mailbox(Code.generate())
     with scene.later(CODE_SECONDS + 1):
         visitor.get("/mailbox/open")
-        yield "mailbox", "code_again", visitor.get("/mailbox")
+        yield Found("mailbox", "code_again", visitor.get("/mailbox"))
 
 
 def _mailbox_states(scene: PreviewScene, visitor: Visitor) -> Iterator[Found]:
     code = Code.generate()
     empty = visitor.open_mailbox(code)
-    yield "mailbox_open", "empty", empty
+    yield Found("mailbox_open", "empty", empty)
     sends = _form(empty, "send")
     sends["message"] = WORDS
     yield from _refused_states(scene, visitor, sends)
     visitor.open_mailbox(code)  # its ten minutes are over
     visitor.post("/mailbox/open", sends, [(io.BytesIO(bytes(70_000)), "a.jpg")])
-    yield "mailbox_open", "sent", visitor.get("/mailbox/open")
+    yield Found("mailbox_open", "sent", visitor.get("/mailbox/open"))
     for text in (_REPLY, _LONG_REPLY, WORDS):
         scene.file_reply(code, text)
     scene.file_reply(code, WORDS, whole=False)
     replies = visitor.get("/mailbox/open")
-    yield "mailbox_open", "replies", replies
-    yield "mailbox_open", "older", visitor.get("/mailbox/open?page=2")
+    yield Found("mailbox_open", "replies", replies)
+    yield Found("mailbox_open", "older", visitor.get("/mailbox/open?page=2"))
     deletes = _form(replies, "delete")
     deletes["reply"] = "00" * 16
     visitor.post("/mailbox/open", deletes)
-    yield "mailbox_open", "deleted", visitor.get("/mailbox/open")
+    yield Found("mailbox_open", "deleted", visitor.get("/mailbox/open"))
     yield from _withdrawn_states(scene, visitor, _form(replies, "withdraw"))
 
 
 def _withdrawn_states(
     scene: PreviewScene, visitor: Visitor, form: MultiDict[str, str]
 ) -> Iterator[Found]:
-    yield "mailbox_refused", "not_sure", visitor.post("/mailbox/open", form)
+    yield Found(
+        "mailbox_refused", "not_sure", visitor.post("/mailbox/open", form), Reason.NOT_SURE.status
+    )
     form["sure"] = "yes"
     with scene.refusing(Refusal(Reason.NO_KEYS)):
         visitor.post("/mailbox/open", form)
-    yield "mailbox_open", "forgotten", visitor.get("/mailbox/open")
+    yield Found("mailbox_open", "forgotten", visitor.get("/mailbox/open"))
     visitor.post("/mailbox/open", form)
-    yield "mailbox_open", "withdrawn", visitor.get("/mailbox/open")
+    yield Found("mailbox_open", "withdrawn", visitor.get("/mailbox/open"))
 
 
 def _refused_states(
@@ -98,14 +102,29 @@ def _refused_states(
 ) -> Iterator[Found]:
     for reason in _REASONS:
         with scene.refusing(Refusal(reason)):
-            yield "mailbox_refused", reason.name.lower(), visitor.post("/mailbox/open", form)
+            yield Found(
+                "mailbox_refused",
+                reason.name.lower(),
+                visitor.post("/mailbox/open", form),
+                reason.status,
+            )
     other = MultiDict([*form.items(multi=True)])
     other["mailbox"] = "another"
-    yield "mailbox_refused", "other_mailbox", visitor.post("/mailbox/open", other)
+    yield Found(
+        "mailbox_refused",
+        "other_mailbox",
+        visitor.post("/mailbox/open", other),
+        Reason.OTHER_MAILBOX.status,
+    )
     switched = visitor.post("/mailbox/open?switch=1", form, encoded=True)
-    yield "mailbox_refused", "other_language", switched
+    yield Found("mailbox_refused", "other_language", switched)
     with scene.later(CODE_SECONDS + 1):
-        yield "mailbox_refused", "code_again", visitor.post("/mailbox/open", form)
+        yield Found(
+            "mailbox_refused",
+            "code_again",
+            visitor.post("/mailbox/open", form),
+            Reason.CODE_AGAIN.status,
+        )
 
 
 def _form(page: TestResponse, action: str) -> MultiDict[str, str]:

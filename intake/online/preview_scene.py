@@ -10,7 +10,7 @@ import datetime as dt
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +36,8 @@ from intake.secret import Secret
 
 _REPLY_ID_SIZE = 16
 _EPOCHS = 3
+#: Whose the keys are. What the pages call the organisation may be no name for a manifest.
+_NAME = "preview"
 
 
 class RefusingStore(Store):
@@ -88,14 +90,17 @@ class PreviewScene:
 
 
 @contextmanager
-def preview_scene(settings: Settings) -> Iterator[PreviewScene]:
+def preview_scene(settings: Settings, *, custodians: bool = True) -> Iterator[PreviewScene]:
     """Make the deployment of ``settings`` for looking at; it is gone afterwards.
+
+    With ``custodians`` or, whoever the real ones are, without.
 
     Raises:
         SettingsMistaken: what the pages are to say is missing or wrong.
     """
+    roles = (Role.REVIEWERS, Role.CUSTODIANS) if custodians else (Role.REVIEWERS,)
     with tempfile.TemporaryDirectory(prefix="intake-preview-") as folder:
-        made = _settings(settings, Path(folder))
+        made = _settings(settings, Path(folder), roles)
         deployment = Deployment.open(made)
         store = RefusingStore.open(database=made.database, blobs=made.blobs)
         scene = PreviewScene(deployment, store)
@@ -107,12 +112,12 @@ def _clock(scene: PreviewScene) -> Callable[[], float]:
     return lambda: time.time() + scene.ahead
 
 
-def _settings(settings: Settings, folder: Path) -> Settings:
+def _settings(settings: Settings, folder: Path, roles: Sequence[Role]) -> Settings:
     """Return ``settings`` with everything but the pages in ``folder``, for any name."""
     state = folder / "state"
     state.mkdir(mode=0o700)
     root, manifest = folder / "root.pub", folder / "manifest.json"
-    _make_keys(root, manifest, settings.pages.organisation)
+    _make_keys(root, manifest, roles)
     return replace(
         settings,
         hosts=(),
@@ -125,12 +130,12 @@ def _settings(settings: Settings, folder: Path) -> Settings:
     )
 
 
-def _make_keys(root: Path, manifest: Path, organisation: str) -> None:
+def _make_keys(root: Path, manifest: Path, roles: Sequence[Role]) -> None:
     """Write a root and a manifest whose private keys nobody keeps."""
     today = command_line.today()
-    admin = SigningIdentity.generate("preview")
+    admin = SigningIdentity.generate(_NAME)
     made = Manifest(
-        organisation=organisation,
+        organisation=_NAME,
         version=1,
         issued=today,
         expires=today + dt.timedelta(days=365),
@@ -138,26 +143,26 @@ def _make_keys(root: Path, manifest: Path, organisation: str) -> None:
         threshold=1,
         admins=(admin.admin(),),
         epoch_length=EpochLength.MONTH,
-        epochs=tuple(_epochs(today)),
+        epochs=tuple(_epochs(today, roles)),
         revocations=(),
         server=None,
-        vaults=(SigningIdentity.generate("preview").public(),),
+        vaults=(SigningIdentity.generate(_NAME).public(),),
         acks_required=1,
         receipt=ReceiptParameters(secrets.token_bytes(32), 4096, 1, 1),
     )
-    write_file(root, serialise_root(Root(organisation, 1, made.admins)))
+    write_file(root, serialise_root(Root(_NAME, 1, made.admins)))
     signed = admin.sign(dsse.Envelope(dsse.MANIFEST_TYPE, serialise_manifest(made), ()))
     write_file(manifest, serialise_chain([signed]))
 
 
-def _epochs(day: dt.date) -> Iterator[Epoch]:
+def _epochs(day: dt.date, roles: Sequence[Role]) -> Iterator[Epoch]:
     for _ in range(_EPOCHS):
         period = period_of(day, EpochLength.MONTH)
-        recipients = (_recipient(Role.REVIEWERS), _recipient(Role.CUSTODIANS))
+        recipients = tuple(_recipient(role) for role in roles)
         yield Epoch(period.id, period.begins, period.ends, recipients)
         day = period.ends
 
 
 def _recipient(role: Role) -> Recipient:
     seed = Secret(secrets.token_bytes(SEED_SIZE))
-    return Recipient(f"preview-{role.value}", role, str(HybridRecipient.from_seed(seed)))
+    return Recipient(f"{_NAME}-{role.value}", role, str(HybridRecipient.from_seed(seed)))

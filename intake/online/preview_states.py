@@ -6,27 +6,27 @@ reasons for which a form comes back are given to the store to refuse with: the p
 
 from __future__ import annotations
 
-import io
 import logging
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import NoReturn
 
 from flask import Flask, abort
 from werkzeug.datastructures import MultiDict
-from werkzeug.test import TestResponse
 
 from intake.errors import IntakeError, SettingsMistaken
+from intake.online.preview_form import has_leave, problems_with_form
 from intake.online.preview_mailbox import mailbox_states
+from intake.online.preview_receipt import receipt_states
 from intake.online.preview_scene import PreviewScene, preview_scene
 from intake.online.preview_visitor import Found, Visitor, everything
+from intake.online.preview_weight import advice_on_weight, weight
 from intake.online.questionnaire.model import Questionnaire
 from intake.online.refusal import Reason, Refusal
 from intake.online.settings import Settings
 from intake.online.witness.app import create_app
-from intake.online.witness.visit import CODE_SECONDS
-from intake.receipt.code import GROUP, Code
 
 _ONION = "a" * 56 + ".onion"
 
@@ -49,7 +49,12 @@ _NOT_THE_FORMS = {
 
 @dataclass(frozen=True)
 class State:
-    """One page as it was answered. ``policy`` is its Content-Security-Policy."""
+    """One page as it was answered.
+
+    ``policy`` is its Content-Security-Policy, ``weight`` what it has in bytes on the wire;
+    ``problems`` has a sentence for each thing that is wrong with it, and ``advice`` for what could
+    be better.
+    """
 
     page: str
     name: str
@@ -57,6 +62,9 @@ class State:
     status: int
     html: bytes
     policy: str
+    weight: int
+    problems: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -70,15 +78,13 @@ def preview(settings: Settings) -> list[State]:
     Raises:
         SettingsMistaken: what the pages are to say is wrong, or a page cannot be made.
     """
-    with preview_scene(settings) as scene:
-        app = create_app(scene.deployment)
-        app.config["PROPAGATE_EXCEPTIONS"] = True
-        app.register_error_handler(Exception, _raise)
-        app.add_url_rule("/failing", view_func=lambda: abort(503))
+    alone = preview_scene(settings, custodians=False)
+    with preview_scene(settings) as scene, alone as without_custodians:
         # That nothing is in force on the last pages is no news for the log.
         logging.disable(logging.ERROR)
         try:
-            return list(_states(scene, app))
+            found = _states(scene, _app(scene))
+            return [*found, *_states_without_custodians(without_custodians)]
         except IntakeError:
             raise
         except Exception as error:
@@ -87,99 +93,115 @@ def preview(settings: Settings) -> list[State]:
             logging.disable(logging.NOTSET)
 
 
+def _app(scene: PreviewScene) -> Flask:
+    """Return the real application, in which an error of its own is not answered but raised."""
+    app = create_app(scene.deployment)
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    app.register_error_handler(Exception, _raise)
+    app.add_url_rule("/failing", view_func=lambda: abort(503))
+    return app
+
+
 def _states(scene: PreviewScene, app: Flask) -> Iterator[State]:
     tags = [language.tag for language in scene.deployment.languages]
+    asked = scene.deployment.questionnaire
     for tag in tags:
         for found in (
             _plain_states(Visitor(app, tag)),
             _form_states(scene, app, tag),
-            _receipt_states(scene, app, tag),
+            receipt_states(scene, app, tag),
             mailbox_states(scene, app, tag),
         ):
-            yield from (_state(tag, *one) for one in found)
+            yield from (_state(tag, one, asked) for one in found)
     scene.close()
     for tag in tags:
-        yield from (_state(tag, *one) for one in _closed_states(Visitor(app, tag)))
+        yield from (_state(tag, one, asked) for one in _closed_states(Visitor(app, tag)))
 
 
-def _state(tag: str, page: str, name: str, answer: TestResponse) -> State:
+def _states_without_custodians(scene: PreviewScene) -> Iterator[State]:
+    """Yield the form where nobody can be told what identifies a witness, and so is not asked."""
+    asked = scene.deployment.questionnaire
+    if not any(question.identifying for question in asked.questions()):
+        return
+    app = _app(scene)
+    for language in scene.deployment.languages:
+        page = Visitor(app, language.tag).get("/submit")
+        yield _state(language.tag, Found("submit", "no_custodians", page), asked)
+
+
+def _state(tag: str, found: Found, asked: Questionnaire) -> State:
+    answer = found.answer
     policy = answer.headers["Content-Security-Policy"]
-    return State(page, name, tag, answer.status_code, answer.data, policy)
+    sent = answer.data, policy, weight(answer)
+    state = State(found.page, found.name, tag, answer.status_code, *sent)
+    return replace(
+        state,
+        problems=tuple(_problems(state, found, asked)),
+        advice=tuple(advice_on_weight(state.page, state.file, answer)),
+    )
+
+
+def _problems(state: State, found: Found, asked: Questionnaire) -> Iterator[str]:
+    """Yield what would keep a witness from what the page is for; a template can do that."""
+    if state.status != found.status:
+        yield (
+            f"The page {state.file} was answered with {state.status}, and not with "
+            f"{found.status:d}: the template of the page that leads there may lack a field."
+        )
+        return
+    if not has_leave(found.answer.text, state.tag):
+        yield f"The page {state.file} has no link to /{state.tag}/leave: nobody could leave it."
+    if (state.page, state.name) == ("submit", "usual"):
+        yield from problems_with_form(found.answer.text, state.tag, asked)
 
 
 def _plain_states(visitor: Visitor) -> Iterator[Found]:
-    yield "front", "usual", visitor.get("/")
-    yield "front", "over_tor", visitor.get("/", host=_ONION)
-    yield "keys", "usual", visitor.get("/keys")
-    yield "error", "404", visitor.get("/nothing")
-    yield "error", "405", visitor.post("/", MultiDict())
-    yield "error", "503", visitor.get("/failing", prefix="")
+    yield Found("front", "usual", visitor.get("/"))
+    yield Found("front", "over_tor", visitor.get("/", host=_ONION))
+    yield Found("keys", "usual", visitor.get("/keys"))
+    yield Found("error", "404", visitor.get("/nothing"), HTTPStatus.NOT_FOUND)
+    yield Found("error", "405", visitor.post("/", MultiDict()), HTTPStatus.METHOD_NOT_ALLOWED)
+    yield Found("error", "503", visitor.get("/failing", prefix=""), HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _closed_states(visitor: Visitor) -> Iterator[Found]:
-    for page, path in (("front", "/"), ("submit", "/submit"), ("keys", "/keys")):
-        yield page, "closed", visitor.get(path)
+    none = Reason.NO_KEYS.status
+    yield Found("front", "closed", visitor.get("/"))
+    yield Found("submit", "closed", visitor.get("/submit"), none)
+    yield Found("keys", "closed", visitor.get("/keys"), none)
 
 
 def _form_states(scene: PreviewScene, app: Flask, tag: str) -> Iterator[Found]:
     questions = scene.deployment.questionnaire
     visitor = Visitor(app, tag)
     empty = visitor.get("/submit")
-    yield "submit", "usual", empty
+    yield Found("submit", "usual", empty)
     filled = visitor.fill(empty)
     filled.update(everything(questions, tag))
     for reason in Reason:
         if reason not in _NOT_THE_FORMS:
             with scene.refusing(Refusal(reason, field=_field(reason, questions))):
-                yield "submit", reason.name.lower(), visitor.post("/submit", filled)
+                yield Found(
+                    "submit", reason.name.lower(), visitor.post("/submit", filled), reason.status
+                )
     old = MultiDict([*filled.items(multi=True), ("no-longer-asked", "…")])
-    yield "submit", "old_form", visitor.post("/submit", old)
+    yield Found("submit", "old_form", visitor.post("/submit", old), Reason.QUESTIONS_CHANGED.status)
     for language in scene.deployment.languages:
         if language.tag != tag:  # written in another language, then changed to this one
             switched = Visitor(app, tag).post("/submit?switch=1", filled, encoded=True)
-            yield "submit", f"from_{language.tag}", switched
+            yield Found("submit", f"from_{language.tag}", switched)
 
 
 def _field(reason: Reason, questions: Questionnaire) -> str:
-    """Return the field that a refusal of the form is about, where it is about one."""
+    """Return the field that a refusal of the form is about, where the reason does not know it."""
     identifying = [q.id for q in questions.questions() if q.identifying]
     texts = [q.id for q in questions.questions() if not q.identifying and q.fields == (q.id,)]
     match reason:
-        case Reason.EMPTY | Reason.ACCOUNT_TOO_LONG:
-            return "account"
         case Reason.ANSWER_TOO_LONG:
             return (*texts, "")[0]
         case Reason.REACH_TOO_LONG | Reason.NOBODY_TO_TELL:
             return (*identifying, "")[0]
-        case Reason.TOO_LARGE | Reason.TOO_MANY_FILES | Reason.NO_ROOM_FOR_FILES:
-            return "attachments"
     return ""
-
-
-def _receipt_states(scene: PreviewScene, app: Flask, tag: str) -> Iterator[Found]:
-    visitor = Visitor(app, tag)
-    yield "receipt", "none", visitor.get("/receipt")
-    fields = visitor.fill(visitor.get("/submit"))
-    fields["account"] = "…"
-    code = Code(fields["code"])
-    visitor.post("/submit", fields)
-    plain = visitor.get("/receipt")
-    yield "receipt", "text", plain
-    notes = visitor.fill(plain)
-    for name, last in (("noted", code.reveal()[-GROUP:]), ("not_noted", "0")):
-        visitor.post("/receipt", MultiDict([*notes.items(), ("last_group", last)]))
-        yield "receipt", name, visitor.get("/receipt")
-    files = [(io.BytesIO(bytes(size)), f"{size}.jpg") for size in (70_000, 300_000)]
-    visitor.post("/receipt", notes, files)
-    yield "receipt", "files", visitor.get("/receipt")
-    for reason in (Reason.NO_FILE, Reason.TOO_LARGE, Reason.CUT_SHORT, Reason.NO_KEYS):
-        with scene.refusing(Refusal(reason)):
-            yield "receipt", reason.name.lower(), visitor.post("/receipt", notes, files)
-    other = MultiDict([*notes.items(multi=True)])
-    other["mailbox"] = "another"
-    yield "receipt", "other_receipt", visitor.post("/receipt", other, files)
-    with scene.later(CODE_SECONDS + 1):
-        yield "receipt", "receipt_over", visitor.post("/receipt", notes, files)
 
 
 def _raise(error: Exception) -> NoReturn:

@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from http import HTTPStatus
 
 from flask import Flask
 from werkzeug.datastructures import MultiDict
@@ -17,11 +18,17 @@ from intake.receipt.code import Code
 #: What is typed where words are asked for: short enough for the smallest field.
 WORDS = "ဥပမာ · An example"
 
-
-#: A page, a state of it, and what was answered.
-Found = tuple[str, str, TestResponse]
-
 _File = tuple[io.BytesIO, str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page, a state of it, what was answered, and the status with which it should be."""
+
+    page: str
+    name: str
+    answer: TestResponse
+    status: int = HTTPStatus.OK
 
 
 class Visitor:
@@ -55,8 +62,9 @@ class Visitor:
 
     @staticmethod
     def fill(page: TestResponse) -> MultiDict[str, str]:
-        """Return the hidden fields of the first form on a page."""
-        return next(iter(hidden_fields(page.text)), MultiDict())
+        """Return the hidden fields of the first form on a page that is one of ours."""
+        ours = (form for form in hidden_fields(page.text) if "csrf_token" in form)
+        return next(ours, MultiDict())
 
     def open_mailbox(self, code: Code) -> TestResponse:
         """Type a code at the door, and return the mailbox behind it."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
@@ -23,11 +22,6 @@ BLOCK = 1024 * 1024
 HEADER_LINE_LIMIT = 16 * 1024
 #: Parts that are no files: far more than any questionnaire has.
 FIELDS_LIMIT = 1000
-
-#: How many bytes one byte takes at most in a form that is no multipart one.
-ESCAPED = 3
-#: How much of such a form is unescaped at once, in bytes.
-_PIECE = 64 * 1024
 
 #: The parser wants the last boundary and what stands behind it in one piece.
 _TAIL = 4096
@@ -205,54 +199,6 @@ class ArrivingForm:
                     yield from parser.parse(block)
         except MultipartError as error:
             raise Refusal(Reason.MALFORMED) from error
-
-
-class EncodedForm:
-    """A form without files, as browsers send it where nothing else is asked for (``a=1&b=2``)."""
-
-    def __init__(self, body: Body, *, fields_size: int) -> None:
-        """Hold at most ``fields_size`` bytes of fields, unescaped, from ``body``."""
-        self.fields: list[tuple[str, bytes]] = []
-        self._body = body
-        self._most = ESCAPED * fields_size
-
-    def read_fields(self) -> None:
-        """Read all of it.
-
-        Raises:
-            Refusal: it was cut short, or holds too much text. What had arrived is in ``fields``.
-        """
-        data = bytearray()
-        try:
-            for block in self._body.blocks():
-                data += block
-                if len(data) > self._most:
-                    data.clear()
-                    raise Refusal(Reason.FORM_TOO_LONG)
-        finally:
-            self.fields = [_field(pair) for pair in bytes(data).split(b"&", FIELDS_LIMIT) if pair]
-
-    def files(self, _field: str) -> Iterator[ArrivingFile]:
-        """Yield none: such a form carries only the names of files."""
-        return iter(())
-
-
-def _field(pair: bytes) -> tuple[str, bytes]:
-    name, _, value = (_unescaped(part) for part in pair.partition(b"="))
-    return name.decode("utf-8", errors="replace"), value
-
-
-def _unescaped(text: bytes) -> bytes:
-    """Unescape piece by piece: it takes many times as much memory as there is to unescape."""
-    found = bytearray()
-    at = 0
-    while at < len(text):
-        end = at + _PIECE
-        cut = text.rfind(b"%", end - 2, end)  # an escape that would be cut in two
-        end = cut if cut >= 0 else end
-        found += unquote_to_bytes(text[at:end].replace(b"+", b" "))
-        at = end
-    return bytes(found)
 
 
 def _unicode(latin_1: str) -> str:

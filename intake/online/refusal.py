@@ -34,13 +34,13 @@ class Reason(enum.Enum):
     )
     REACH_TOO_LONG = (
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        _("What you wrote on how to reach you is too long. Shorten it, then press send."),
+        _("What you wrote here is too long. Shorten it, then press send."),
     )
     NOBODY_TO_TELL = (
         HTTPStatus.CONFLICT,
         _(
-            "There is nobody now to whom we could give how to reach you, and nothing was kept. "
-            "Take it out, then press send again."
+            "There is nobody now to whom we could give this answer, and nothing was kept. Take it "
+            "out, then press send again."
         ),
     )
     QUESTIONS_CHANGED = (

@@ -12,9 +12,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from intake.errors import SettingsMistaken
+from intake.online.addresses import onion_service, public_page
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -24,6 +24,9 @@ _UNITS = {"": 1, "KiB": KIB, "MiB": MIB, "GiB": GIB}
 
 #: No calendar is exhausted by a hundred years.
 MOST_DAYS = 36_500
+
+#: The most characters of the organisation's name: it stands in headings, on the smallest screens.
+ORGANISATION_CHARACTERS = 200
 
 #: Where the settings are looked for when nobody says.
 DEFAULT_PLACES = (Path("intake.toml"), Path("/etc/intake/intake.toml"))
@@ -128,7 +131,7 @@ def read_settings(path: Path) -> Settings:
         SettingsMistaken: it cannot be read, or a setting is missing, unknown or wrong.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingsMistaken(f"Cannot read {path}: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -152,10 +155,10 @@ def _settings(top: _Table, folder: Path) -> Settings:
         state=state,
         database=store.text("database", f"sqlite:///{state / 'intake.db'}"),
         pages=Pages(
-            organisation=pages.text("organisation"),
-            leave_to=_public_page(pages.text("leave_to", DEFAULT_LEAVE_TO)),
+            organisation=pages.text("organisation", most=ORGANISATION_CHARACTERS),
+            leave_to=public_page(pages.text("leave_to", DEFAULT_LEAVE_TO)),
             languages=pages.texts("languages"),
-            onion=_onion(pages.text("onion", "")),
+            onion=onion_service(pages.text("onion", "")),
             words=pages.path("words", folder),
             questionnaire=pages.path("questionnaire", folder),
             templates=pages.path("templates", folder),
@@ -191,21 +194,6 @@ DEFAULT_THREADS = 1024
 DEFAULT_LEAVE_TO = "https://www.google.com/"
 
 
-def _public_page(url: str) -> str:
-    if urlsplit(url).scheme not in {"http", "https"} or not url.isascii() or " " in url:
-        raise SettingsMistaken("The setting pages.leave_to must be an http or https address.")
-    return url
-
-
-def _onion(address: str) -> str:
-    if address and re.fullmatch(r"https?://[a-z2-7]{56}\.onion", address) is None:
-        raise SettingsMistaken(
-            "The setting pages.onion must be the address of an onion service, without a path: "
-            '"http://" and 56 letters and digits and ".onion".'
-        )
-    return address
-
-
 def _bodies(table: _Table) -> dict[str, dict[str, str]]:
     """Read the names of those with whom accounts may be shared: ``ID = { en = "…", my = "…" }``."""
     return {name: table.table(name).all_texts() for name in table.names()}
@@ -222,8 +210,8 @@ class _Table:
     def table(self, name: str) -> _Table:
         value = self._left.pop(name, {})
         if not isinstance(value, dict):
-            raise self._mistake(name, f"a table: [{name}]")
-        return _Table(value, name + ".", self._path)
+            raise self._mistake(name, f"a table: [{self._name}{name}]")
+        return _Table(value, f"{self._name}{name}.", self._path)
 
     def names(self) -> list[str]:
         return list(self._left)
@@ -231,10 +219,12 @@ class _Table:
     def all_texts(self) -> dict[str, str]:
         return {name: self.text(name) for name in self.names()}
 
-    def text(self, name: str, default: str | None = None) -> str:
+    def text(self, name: str, default: str | None = None, *, most: int | None = None) -> str:
         value = self._left.pop(name, default)
-        if not isinstance(value, str) or (not value and value != default):
+        if not isinstance(value, str) or (not value.strip() and value != default):
             raise self._mistake(name, "a text in quotes")
+        if most is not None and len(value) > most:
+            raise self._mistake(name, f"a text of at most {most} characters")
         return value
 
     def path(self, name: str, folder: Path) -> Path | None:

@@ -162,6 +162,7 @@ MAY_OPEN = {
     "intake.online.witness.reply_pages",
     "intake.online.witness.mailbox_open",
     "intake.online.witness.app",
+    "intake.online.doctor_pages",
     "intake.online.preview",
     "intake.online.preview_states",
     "intake.online.server",

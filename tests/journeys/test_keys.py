@@ -38,6 +38,11 @@ def close(scene: Scene) -> None:
     scene.publish(scene.manifest, replace(scene.manifest, version=2, revocations=(epoch.id,)))
 
 
+def unfold(page: Page, selector: str) -> None:
+    """Open the part of the page that has it, as somebody does who looks for it."""
+    page.locator(f"details:has({selector}) > summary").click()
+
+
 def fits(page: Page) -> bool:
     """Return whether nothing of a page stands beyond the edge of a small phone."""
     return all(
@@ -55,6 +60,7 @@ def test_how_to_reach_a_witness_is_opened_by_the_custodian_alone(
     with house(tmp_path, custodian) as (scene, address):
         phone.goto(f"{address}/{lang}/submit")
         assert fits(phone)
+        unfold(phone, "#reach")
         phone.locator("#reach").fill(REACH)
         phone.locator("button[type=submit]").click()
         assert phone.locator(".error").is_visible()  # there is no account yet
@@ -74,7 +80,8 @@ def test_how_to_reach_a_witness_is_opened_by_the_custodian_alone(
 def test_without_a_custodian_the_form_does_not_ask(tmp_path: Path, phone: Page) -> None:
     with house(tmp_path) as (scene, address):
         phone.goto(f"{address}/my/submit")
-        assert phone.locator("textarea").count() == 1
+        assert phone.locator("#account").count() == 1
+        assert phone.locator("#reach").count() == 0
         phone.locator("#account").fill(ACCOUNT)
         phone.locator("button[type=submit]").click()
         assert phone.locator("#receipt-code").is_visible()
@@ -87,6 +94,7 @@ def test_the_words_to_compare_are_found_from_the_first_page(
 ) -> None:
     with house(tmp_path) as (scene, address):
         phone.goto(f"{address}/{lang}/")
+        unfold(phone, f"a[href='/{lang}/keys']")
         phone.locator(f"a[href='/{lang}/keys']").click()
         words = phone.locator("#fingerprint li").all_inner_texts()
         assert fits(phone)

@@ -38,9 +38,9 @@ def shown(capsys: pytest.CaptureFixture[str], text: str = "", **changes: Any) ->
     return capsys.readouterr().out.splitlines()
 
 
-def consent(capsys: pytest.CaptureFixture[str], **changes: object) -> str:
-    *_, line = shown(capsys, consents=({**CONSENT, **changes},))
-    return line
+def consent(capsys: pytest.CaptureFixture[str], **changes: object) -> list[str]:
+    """Return the lines of one consent."""
+    return shown(capsys, consents=({**CONSENT, **changes},))[2:]
 
 
 # --- from the form to the reviewer ---------------------------------------------------------------
@@ -104,10 +104,12 @@ def test_show_prints_the_account_then_the_answers_then_the_consents(
         "    2026",
         "",
         f"Consents of submission {found}:",
-        "  yes   study: Keep it and study it. Nobody else gets it.",
-        "  no    share-iimm: Give it to the Mechanism.",
-        "  no    share-court: Give it to the court.",
-        "  destroy  silence: If you hear nothing from me: Destroy it",
+        "  yes     study: Keep it and study it.",
+        "              Nobody else gets it.",
+        "  no      share-iimm: Give it to the Mechanism.",
+        "  no      share-court: Give it to the court.",
+        "  chosen  silence: If you hear nothing from me:",
+        "              destroy: Destroy it",
     ]
 
 
@@ -136,6 +138,25 @@ def test_extract_writes_the_answers_behind_the_account(
     assert "nobody but the custodian" not in text
 
 
+# --- what identifies -----------------------------------------------------------------------------
+
+
+def test_a_sensitive_identifying_answer_is_warned_of_before_it_is_printed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    read = document(sensitive=("hurt", "how", "friend"), answers={"how": "bad"})
+    showing.say_account(ID, read, ACCOUNT, {"reach": "the market", "hurt": "my leg"})
+    showing.say_answers(ID, read, "")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:5] == [
+        "Identifying answers:",
+        "Take care, these are sensitive: hurt",
+        "  reach: the market",
+        "  hurt: my leg",
+    ]
+    assert lines[-1] == "Take care, these are sensitive: how"
+
+
 # --- where nothing was asked ---------------------------------------------------------------------
 
 
@@ -152,26 +173,33 @@ def test_where_nothing_was_asked_nothing_is_said(capsys: pytest.CaptureFixture[s
 def test_what_is_not_plainly_given_is_not_given(
     capsys: pytest.CaptureFixture[str], granted: object
 ) -> None:
-    assert consent(capsys, granted=granted) == "  no    study: Keep it."
+    assert consent(capsys, granted=granted) == ["  no      study: Keep it."]
 
 
 def test_a_consent_without_anything_in_it_is_no(capsys: pytest.CaptureFixture[str]) -> None:
-    assert shown(capsys, consents=({},))[-1] == "  no    : "
+    assert shown(capsys, consents=({},))[-1] == "  no      :"
 
 
 @pytest.mark.parametrize("chosen", [None, "", True, 1, ["destroy"], {}], ids=repr)
 def test_what_is_not_plainly_chosen_is_nothing_chosen(
     capsys: pytest.CaptureFixture[str], chosen: object
 ) -> None:
-    assert consent(capsys, granted=True, chosen=chosen) == "  none  study: Keep it."
+    assert consent(capsys, granted=True, chosen=chosen) == ["  none    study: Keep it."]
 
 
 @pytest.mark.parametrize("name", ["id", "text", "hint", "chosen", "chosen_text"])
 def test_no_part_of_a_consent_makes_a_line_or_acts_on_the_terminal(
     capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    line = consent(capsys, **{"chosen": "x", name: "\x1b[2J\r\n  yes   share: all\u202e\u2028"})
-    assert r"\x1b[2J\x0d\x0a  yes   share: all\u202e\u2028" in line
+    plain = consent(capsys, chosen="x", hint="y")
+    lines = consent(
+        capsys,
+        **{"chosen": "x", "hint": "y", name: "\x1b[2J\r\n  yes     share: all\u202e\u2028"},
+    )
+    assert r"\x1b[2J\x0d\x0a  yes     share: all\u202e\u2028" in "|".join(lines)
+    assert len(lines) == len(plain)
+    assert lines[0].startswith("  chosen  ")
+    assert all(line.startswith(" " * 14) for line in lines[1:])
 
 
 @pytest.mark.parametrize("value", [7, None, [], {"a": 1}, True], ids=repr)
@@ -179,7 +207,9 @@ def test_no_part_of_a_consent_makes_a_line_or_acts_on_the_terminal(
 def test_parts_of_a_consent_that_are_no_texts_are_passed_over(
     capsys: pytest.CaptureFixture[str], name: str, value: object
 ) -> None:
-    assert consent(capsys, granted=True, **{name: value}).startswith("  yes   ")
+    lines = consent(capsys, granted=True, **{name: value})
+    assert len(lines) == 1
+    assert lines[0].startswith("  yes     ")
 
 
 # --- an account that plays its reviewer's page ---------------------------------------------------
@@ -195,7 +225,7 @@ def test_no_line_of_the_account_passes_for_a_heading(capsys: pytest.CaptureFixtu
 
 def test_nothing_in_the_answers_acts_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     text = "What?\n    \x1b]0;title\x07\u202etxt.exe\x00\x85\u2028"
-    lines = shown(capsys, text, sensitive=("\x1b[31m",))
+    lines = shown(capsys, text, answers={"\x1b[31m": "x"}, sensitive=("\x1b[31m",))
     assert lines[-1] == r"    \x1b]0;title\x07\u202etxt.exe\x00\x85\u2028"
     assert lines[2] == r"Take care, these are sensitive: \x1b[31m"
 

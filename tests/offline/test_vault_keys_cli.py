@@ -405,7 +405,7 @@ def test_show_gives_the_identity_to_a_custodian_alone(
         vault.add_epochs({EPOCH: custodian}, Role.CUSTODIANS)
     assert json.loads(program.well("show", name, "--json"))["identity"] == answers
     shown = program.well("show", name)
-    assert "How to reach the witness:\n  reach: ask for\\x0a\\x1b[2Jthe midwife\n" in shown
+    assert "Identifying answers:\n  reach: ask for\\x0a\\x1b[2Jthe midwife\n" in shown
     assert ACCOUNT in shown
 
 

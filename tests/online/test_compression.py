@@ -71,6 +71,30 @@ def test_what_a_visitor_can_choose_is_never_compressed(scene: Scene) -> None:
         assert "Content-Encoding" not in answer.headers
 
 
+#: The most bytes of a form that comes back, beside its words.
+COMES_BACK = 47_000
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_a_form_that_comes_back_is_as_heavy_as_itself_and_its_words(scene: Scene, tag: str) -> None:
+    client = Client(create_app(scene.deployment()))
+    empty, full = (send(client, account, lang=tag) for account in ("", "စ" * 1_000_001))
+    assert (empty.status_code, full.status_code) == (422, 413)
+    assert weight(empty) <= COMES_BACK
+    assert weight(full) <= COMES_BACK + 3 * 1_000_001
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_another_language_with_nothing_typed_is_the_light_page(client: Client, tag: str) -> None:
+    hidden = hidden_fields(client.get("/en/submit").text)
+    for nothing in ({}, {"account": "", "attachments": ""}):
+        answer = client.post(f"/{tag}/submit?switch=1", data=hidden | nothing, headers=GZIP)
+        assert (answer.status_code, answer.headers["Location"]) == (303, f"/{tag}/submit")
+    for something in ({"account": " "}, {"attachments": "photo.jpg"}):
+        answer = client.post(f"/{tag}/submit?switch=1", data=hidden | something, headers=GZIP)
+        assert answer.status_code == 200
+
+
 @pytest.mark.parametrize("tag", TAGS)
 def test_every_form_has_the_same_length_on_the_wire(scene: Scene, tag: str) -> None:
     """Whatever its token, its code and its mark: two hundred visits, and two hundred reloads."""

@@ -19,7 +19,7 @@ from intake.online.questionnaire.reading import DEFAULT, read_questionnaire
 from intake.online.refusal import Reason
 from intake.online.settings import Limits
 from intake.online.witness.app import create_app
-from intake.online.witness.form_page import questions_seen
+from intake.online.witness.seen import questions_seen
 from intake.online.witness.shown_if import shown_if_rules
 from intake.online.witness.upload_times import Unit, Wait, upload_times, wait
 from tests.support.deployments import Scene, encode, hidden_fields, make_scene, receipt_code
@@ -274,16 +274,19 @@ def test_every_word_and_choice_comes_back_and_the_error_leads_to_its_field(
     answered = answer(client, sent, files, hidden=hidden, lang="en")
     assert answered.status_code == reason.status
     page = answered.text
-    assert sorted(typed(page)) == sorted(sent)
+    # What was not sent from a page of this visit brings no consent back.
+    back = [f for f in sent if reason is not Reason.WRONG_TOKEN or "consent-" not in f[0]]
+    assert sorted(typed(page)) == sorted(back)
     assert folded_out(page) == ["facts", "reaching"]
     assert scene.sealed() == []
 
     assert "<title>Not sent yet</title>" in page
-    [error] = re.findall(r'id="error" role="alert">(.*?)</div>', page, re.DOTALL)
+    [error] = re.findall(r'id="error" role="alert"[^>]*>(.*?)</div>', page, re.DOTALL)
     assert reason.sentence in html.unescape(error)
     marked = re.findall(r'<\w+[^>]* id="([^"]+)"[^>]* aria-invalid="true"', page)
     assert marked == ([field] if field else [])
-    assert re.findall(r'<a href="#([^"]+)"', error) == marked
+    again = ["consents_again"] if len(back) < len(sent) else []
+    assert re.findall(r'<a href="#([^"]+)"', error) == marked + again
     assert len(re.findall(r'aria-describedby="[^"]*\berror"', page)) == len(marked)
 
 
@@ -376,6 +379,34 @@ def test_a_switch_shows_no_form_with_a_code_that_another_visit_brought(client: C
     assert hidden_fields(page)["code"] != theirs["code"]
 
 
+@pytest.mark.parametrize("path", ["send", "switch"])
+def test_what_another_visit_was_given_brings_no_code_and_no_consent(
+    client: Client, path: str
+) -> None:
+    """Another site could have filled it in: its owner knows the code, and ticked what it liked."""
+    theirs = hidden_fields(Client(client.application).get("/en/submit").text)
+    nobody = Client(client.application)
+    sent = [*theirs.items(), *EVERY_FIELD]
+    if path == "switch":
+        answered = switch(nobody, "en", sent, headers={"Origin": "null"})
+    else:
+        answered = answer(nobody, EVERY_FIELD, hidden=theirs, lang="en")
+    page = answered.text
+    assert theirs["code"] not in page
+    assert hidden_fields(page)["code_mac"] != theirs["code_mac"]
+    assert sorted(typed(page)) == sorted(f for f in EVERY_FIELD if "consent-" not in f[0])
+    assert "#consents_again" in page
+    again = answer(nobody, typed(page), hidden=hidden_fields(page), lang="en")
+    assert again.status_code == 303
+    assert receipt_code(nobody.get("/en/receipt").text) == hidden_fields(page)["code"]
+
+
+def test_where_no_consent_was_sent_none_has_to_be_chosen_again(client: Client) -> None:
+    page = answer(client, [("account", "word")], hidden={"csrf_token": "x"}, lang="en").text
+    assert "#consents_again" not in page
+    assert typed(page) == [("account", "word")]
+
+
 @pytest.mark.parametrize(
     "headers", [{"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}]
 )
@@ -443,13 +474,197 @@ def test_a_form_opened_before_the_questions_changed_is_refused_once_and_loses_no
     assert answered.status_code == Reason.QUESTIONS_CHANGED.status
     assert scene.sealed() == []
     page = answered.text
-    assert typed(page) == [("account", "word"), ("reach", REACH)]
-    [leftover] = re.findall(r'<textarea[^>]* id="leftover_words"[^>]*>\n(.*?)</textarea>', page)
-    assert html.unescape(leftover) == "gone </textarea>"
-    assert " name=" not in re.findall(r'<textarea[^>]* id="leftover_words"[^>]*>', page)[0]
+    assert typed(page) == [
+        ("leftover_words", "what:\ngone </textarea>"),
+        ("account", "word"),
+        ("reach", REACH),
+    ]
 
     assert answer(new, typed(page), hidden=hidden_fields(page)).status_code == 303
     assert hidden_fields(page)["code"] == hidden["code"]
+
+
+def test_words_without_a_place_stay_on_every_page_until_the_account_is_taken(
+    scene: Scene,
+) -> None:
+    client = asking(scene, limits=LIMITS)
+    page = answer(client, [("account", "word"), ("gone", "one\n\n two ")]).text
+    box = ("leftover_words", "gone:\none\n\n two ")
+    assert box in typed(page)
+    again = [box, ("account", "x" * 101), ("older", "three")]
+    page = answer(client, again, hidden=hidden_fields(page)).text
+    box = ("leftover_words", f"{box[1]}\n\nolder:\nthree")
+    assert box in typed(page)
+    page = switch(client, "my", [*hidden_fields(page).items(), *typed(page)]).text
+    assert box in typed(page)
+    sent = [("account", "word"), box]
+    assert answer(client, sent, hidden=hidden_fields(page)).status_code == 303
+    (sealed,) = scene.sealed()
+    assert scene.accounts() == ["word"]
+    assert not [part for part in scene.members(sealed).values() if b"three" in part]
+
+
+#: A deployment that has dropped one option of every kind, and asks for other kinds of answers.
+DROPPED = (
+    EVERYTHING.replace('id = "no", label', 'id = "never", label')
+    .replace('any = ["no"]', 'any = ["never"]')
+    .replace('id = "orders", label', 'id = "words", label')
+    .replace('id = "near", label', 'id = "close", label')
+    .replace('id = "destroy", label', 'id = "burn", label')
+    .replace('id = "study"\n', 'id = "learn"\n')
+)
+ONE_OF_THEM = 'options = [{ id = "x", label = { en = "X", my = "X" } }]'
+#: What is replaced; what is sent; what comes back in its field; and what, in the box.
+CHANGES: dict[str, tuple[str, list[tuple[str, str]], list[tuple[str, str]], str]] = {
+    "an option of a choice": (DROPPED, [("saw", "no")], [], "saw:\nno"),
+    "one of several ticks": (
+        DROPPED,
+        [("heard", "shots"), ("heard", "orders")],
+        [("heard", "shots")],
+        "heard:\norders",
+    ),
+    "a precision": (
+        DROPPED,
+        [("where", "a hill"), ("where-precision", "near")],
+        [("where", "a hill")],
+        "where-precision:\nnear",
+    ),
+    "an option of a consent": (DROPPED, [("consent-silence", "destroy")], [], ""),
+    "a consent": (DROPPED, [("consent-study", "yes")], [], ""),
+    "a text that is a choice now": (
+        EVERYTHING.replace(
+            'id = "what"\nkind = "text"', f'id = "what"\nkind = "choice"\n{ONE_OF_THEM}'
+        ),
+        [("what", "a fire")],
+        [],
+        "what:\na fire",
+    ),
+    "a long text that is a choice now": (
+        EVERYTHING.replace(
+            'kind = "long-text"\nsensitive = true', f'kind = "choice"\n{ONE_OF_THEM}'
+        ),
+        [("how", "စ" * 10_000)],
+        [],
+        "how:\n" + "စ" * 10_000,
+    ),
+    "a place that is a choice now": (
+        EVERYTHING.replace('kind = "place"', 'kind = "choice"'),
+        [("where", "a hill"), ("where-precision", "near")],
+        [],
+        "where:\na hill\n\nwhere-precision:\nnear",
+    ),
+    "lines that are one line now": (
+        EVERYTHING.replace('kind = "long-text"\nsensitive', 'kind = "text"\nsensitive'),
+        [("how", "one\ntwo")],
+        [("how", "one\ntwo")],
+        "how:\none\ntwo",
+    ),
+    "ticks of which one can be chosen now": (
+        EVERYTHING.replace('kind = "choices"', 'kind = "choice"'),
+        [("heard", "shots"), ("heard", "radio")],
+        [],
+        "heard:\nshots\n\nheard:\nradio",
+    ),
+    "a date that is words now": (
+        EVERYTHING.replace('kind = "date"', 'kind = "text"'),
+        [("when-year", "2026"), ("when-about", "yes")],
+        [],
+        "when-year:\n2026\n\nwhen-about:\nyes",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_form_with_what_is_not_offered_any_more_goes_through_at_the_second_send(
+    scene: Scene, name: str
+) -> None:
+    text, sent, stays, left = CHANGES[name]
+    old = asking(scene)
+    hidden = hidden_fields(old.get("/en/submit").text)
+    cookie = old.get_cookie("visit")
+    assert cookie is not None
+    new = asking(scene, text)
+    new.set_cookie("visit", cookie.value)
+    answered = answer(new, [("account", "word"), *sent], hidden=hidden)
+    assert answered.status_code == Reason.QUESTIONS_CHANGED.status
+    page = answered.text
+    box = [("leftover_words", left)] if left else []
+    assert sorted(typed(page)) == sorted([*box, ("account", "word"), *stays])
+    assert ("nothing is ticked" in page) is any("consent" in field for field, _ in sent)
+    assert answer(new, typed(page), hidden=hidden_fields(page)).status_code == 303
+    assert scene.accounts() == ["word"]
+
+
+@pytest.mark.parametrize(
+    "field", ["saw", "heard", "where-precision", "consent-study", "consent-silence"]
+)
+def test_an_option_that_is_not_offered_leads_to_its_question(client: Client, field: str) -> None:
+    answered = answer(client, [("account", "x"), (field, "gone")])
+    assert answered.status_code == Reason.QUESTIONS_CHANGED.status
+    page = answered.text
+    assert f'<a href="#{field}">' in page
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert ids.count(field) == 1
+    assert len(ids) == len(set(ids))
+    assert len(re.findall(r'aria-describedby="[^"]*\berror"', page)) == 1
+    if not field.startswith("consent-"):
+        assert folded_out(page) == ["facts"]
+
+
+def test_no_old_tick_stands_beside_a_new_text(scene: Scene) -> None:
+    """Neither in the page that says so, nor where the ids were left as they were."""
+    old = asking(scene)
+    hidden = hidden_fields(old.get("/en/submit").text)
+    cookie = old.get_cookie("visit")
+    assert cookie is not None
+    new = asking(scene, EVERYTHING.replace("Keep it and study it.", "Print my name."))
+    new.set_cookie("visit", cookie.value)
+    page = answer(new, EVERY_FIELD, hidden=hidden).text
+    answers = [(name, value) for name, value in EVERY_FIELD if not name.startswith("consent-")]
+    assert sorted(typed(page)) == sorted(answers)
+    assert "nothing is ticked" in page
+    assert answer(new, typed(page), hidden=hidden_fields(page)).status_code == 303
+    (sealed,) = scene.sealed()
+    with scene.opened(sealed) as envelope:
+        consents = envelope.record.consents
+    assert not any(c.get("granted") or c.get("chosen") for c in consents)
+
+
+@pytest.mark.parametrize(
+    "sent", [[("consent-study", "yes")], [("consent-silence", "wait")], [("reach", REACH)]]
+)
+def test_a_form_that_does_not_say_what_it_asked_consents_to_nothing_and_names_nobody(
+    scene: Scene, client: Client, sent: list[tuple[str, str]]
+) -> None:
+    hidden = hidden_fields(client.get("/en/submit").text)
+    del hidden["questions_seen"]
+    page = answer(client, [("account", "x" * 2_000_000), *sent], hidden=hidden).text
+    for _ in range(2):  # not even past another error, or in another language
+        assert hidden_fields(page)["questions_seen"] == ""
+        page = switch(client, "en", [*hidden_fields(page).items(), *sent]).text
+    answered = answer(client, [("account", "word"), *sent], hidden=hidden_fields(page))
+    assert answered.status_code == Reason.QUESTIONS_CHANGED.status
+    assert scene.sealed() == []
+    assert ("nothing is ticked" in answered.text) == sent[0][0].startswith("consent-")
+
+
+def test_a_form_that_brings_no_answers_need_not_say_what_it_asked(
+    scene: Scene, client: Client
+) -> None:
+    hidden = hidden_fields(client.get("/en/submit").text)
+    del hidden["questions_seen"]
+    assert answer(client, [("account", "word")], hidden=hidden).status_code == 303
+    assert len(scene.sealed()) == 1
+
+
+def test_words_of_an_older_form_go_on_under_the_questions_of_the_page_that_answered_it(
+    client: Client,
+) -> None:
+    """Nothing was answered in the older words: what is answered next is read in these."""
+    hidden = hidden_fields(client.get("/en/submit").text)
+    page = answer(client, [], hidden={**hidden, "questions_seen": "an older one"}).text
+    sent = [("account", "word"), ("consent-study", "yes")]
+    assert answer(client, sent, hidden=hidden_fields(page)).status_code == 303
 
 
 def test_what_was_identifying_does_not_go_to_the_reviewers_unseen(scene: Scene) -> None:
@@ -476,6 +691,21 @@ def test_an_account_alone_does_not_care_that_the_questions_changed(scene: Scene)
     assert answer(client, [("account", "word")], hidden=sent).status_code == 303
 
 
+def test_the_same_texts_for_other_bodies_are_other_questions(tmp_path: Path) -> None:
+    """Where the file is the same: what it is made into may not be."""
+    marks = [
+        questions_seen(questionnaire(tmp_path, EVERYTHING, bodies=bodies))
+        for bodies in (
+            {"a": {"en": "X", "my": "x"}, "b": {"en": "Y", "my": "y"}},
+            {"b": {"en": "X", "my": "x"}, "a": {"en": "Y", "my": "y"}},
+            {"a": {"en": "X", "my": "x"}, "c": {"en": "Y", "my": "y"}},
+            {"a": {"en": "X", "my": "y"}, "b": {"en": "Y", "my": "x"}},
+            {"a": {"en": "X", "my": "x"}},
+        )
+    ]
+    assert len(set(marks)) == len(marks)
+
+
 def test_a_consent_that_names_another_body_is_another_questionnaire(tmp_path: Path) -> None:
     ours = questionnaire(tmp_path)
     others = {"court": {"en": "another court", "my": "တရားရုံး"}}
@@ -491,8 +721,24 @@ def test_a_question_with_a_condition_is_hidden_by_style_alone_and_never_if_fille
     assert rules.startswith("@supports selector(:has(*)){form:not(:has(")
     conditional = {q.id for q in default().questions() if q.shown_if}
     assert set(re.findall(r"#q_([\w-]+):not", rules)) == conditional
-    assert re.findall(r"#s_([\w-]+):not", rules) == ["order"]
-    assert rules.count(":not(:placeholder-shown)") == len(conditional) + 1
+    assert rules.count(":not(:placeholder-shown)") == len(conditional)
+
+
+def test_a_section_in_which_every_question_has_a_condition_is_hidden_whole(tmp_path: Path) -> None:
+    more = """
+[[section]]
+id = "later"
+title = { en = "Later", my = "x" }
+
+[[section.question]]
+id = "what-later"
+kind = "text"
+shown_if = { question = "saw", any = ["no"] }
+label = { en = "What?", my = "x" }
+
+[[consent]]"""
+    rules = shown_if_rules(questionnaire(tmp_path, EVERYTHING.replace("[[consent]]", more, 1)))
+    assert re.findall(r"#s_([\w-]+):not", rules) == ["later"]
 
 
 def test_a_questionnaire_without_conditions_has_no_such_rules(tmp_path: Path) -> None:

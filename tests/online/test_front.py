@@ -20,8 +20,8 @@ HOST = {"Host": "a" * 56 + ".onion"}
 
 
 def opened(scene: Scene, **pages: Any) -> Client:
-    """Return a client of the deployment of ``scene`` with other ``pages``."""
-    changed = replace(scene.settings.pages, **pages)
+    """Return a client of the deployment of ``scene`` with other ``pages``, in two languages."""
+    changed = replace(scene.settings.pages, **{"languages": ("en", "my"), **pages})
     settings = replace(scene.settings, hosts=(), pages=changed)
     clock = scene.deployment().clock
     return Client(create_app(replace(Deployment.open(settings), clock=clock)))
@@ -91,7 +91,7 @@ def test_words_that_cannot_be_used_are_said(tmp_path: Path, make: Any, said: str
 
 
 def test_without_words_the_page_names_the_organisation(client: Client) -> None:
-    assert "Reviewers of Test &amp; &lt;Co&gt;" in client.get("/en/").text
+    assert "The reviewers of Test &amp; &lt;Co&gt;" in client.get("/en/").text
 
 
 def test_who_came_by_the_ordinary_web_is_told_of_tor(scene: Scene) -> None:
@@ -108,7 +108,7 @@ def test_who_came_over_tor_is_not(scene: Scene) -> None:
     client = opened(scene, onion=ONION)
     answer = client.get("/en/", headers=HOST)
     assert "Onion-Location" not in answer.headers
-    assert "Tor Browser" not in answer.text
+    assert "If you came without Tor Browser" not in answer.text
     assert ONION not in answer.text
 
 

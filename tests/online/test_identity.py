@@ -72,12 +72,14 @@ def test_it_is_asked_where_there_is_a_custodian(client: Client) -> None:
     for lang in ("en", "my"):
         page = client.get(f"/{lang}/submit").text
         assert textarea(page, "reach") == ""
-        guards = [
-            re.findall(r'(?:auto\w+|spellcheck|translate)="\w+"', field)
-            for field in re.findall(r"<textarea.*?>", page)
-        ]
-        assert len(guards[0]) == 5
-        assert guards == [guards[0]] * len(guards)
+        # Three a field has from its form. Firefox's session files hold what does not say itself
+        # that it is not to be completed; and no form says that its questions stay untranslated.
+        [form] = re.findall(r'<form id="account-form".*?>', page)
+        for guard in ("autocomplete", "spellcheck", "autocorrect", "autocapitalize"):
+            assert re.search(rf' {guard}="(off|false)"', form)
+        for field in re.findall(r"<textarea.*?>", page.split(form)[1].split("</form>")[0]):
+            assert ' autocomplete="off" translate="no"' in field
+            assert not re.search(r" (spellcheck|autocorrect|autocapitalize)=", field)
         assert f'name="reach" rows="2" maxlength="{ANSWERS_CHARACTERS}"' in page
 
 
@@ -222,9 +224,15 @@ def test_line_ends_count_once(scene: Scene, client: Client) -> None:
 
 
 @pytest.mark.parametrize("character", ["x", "<", "&", "\x01", "က"])
-def test_a_million_characters_come_back(scene: Scene, client: Client, character: str) -> None:
+def test_far_more_than_fits_comes_back(scene: Scene, client: Client, character: str) -> None:
+    """No browser sends this much from a field that says how long it may be."""
+    far_more = character * 30_000
+    answer = send(client, ACCOUNT, reach=far_more, lang="en")
+    refused(scene, answer, Reason.REACH_TOO_LONG, far_more)
     answer = send(client, ACCOUNT, reach=character * 1_000_000, lang="en")
-    refused(scene, answer, Reason.REACH_TOO_LONG, character * 1_000_000)
+    assert answer.status_code == Reason.REACH_TOO_LONG.status
+    assert textarea(answer.text, "account") == ACCOUNT
+    assert far_more in (textarea(answer.text, "reach") or "")
 
 
 def test_control_characters_stay_and_half_surrogates_are_replaced(
@@ -267,7 +275,6 @@ REFUSALS: dict[str, tuple[dict[str, Any], Reason]] = {
     "nothing written": ({"account": ""}, Reason.EMPTY),
     "an account too long": ({"account": "x" * 101}, Reason.ACCOUNT_TOO_LONG),
     "files too large": ({"files": [("a", b"x" * 1_000_001)]}, Reason.TOO_LARGE),
-    "sent from elsewhere": ({"headers": {"Origin": "http://evil.example"}}, Reason.ELSEWHERE),
 }
 
 
@@ -279,8 +286,7 @@ def test_it_comes_back_to_the_letter_whatever_was_refused(scene: Scene, name: st
     typed = "\n\n<script>&lt; \"' </textarea> \x1b\x00\n"
     client.get("/en/submit")
     answer = send(client, **{"account": "word", "lang": "en", "reach": typed, **changes})
-    # A post from elsewhere is judged by its head: nothing of it has been read.
-    refused(scene, answer, reason, "" if reason is Reason.ELSEWHERE else typed)
+    refused(scene, answer, reason, typed)
     assert "<script>" not in answer.text
 
 

@@ -16,6 +16,10 @@ from tests.support.deployments import Scene, make_scene, send
 
 #: What a keyboard stops at.
 STOPS = {"a", "button", "input", "select", "textarea", "summary"}
+#: What a field has from its form, if not by itself (HTML Standard: spelling and grammar checking,
+#: autocorrection, autocapitalization). By the standard it has `autocomplete` too, but Firefox keeps
+#: in its session files every field that does not say so itself.
+INHERITED = {"spellcheck", "autocorrect", "autocapitalize"}
 
 
 class Page(HTMLParser):
@@ -26,15 +30,21 @@ class Page(HTMLParser):
         self.stops: list[tuple[str, dict[str, str | None]]] = []
         self.forms: list[dict[str, str | None]] = []
         self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.inherited: dict[str, str | None] = {}
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        self.elements.append((tag, given))
+        self.elements.append((tag, self.inherited | given))
         if tag == "form":
             self.forms.append(given)
+            self.inherited = {name: value for name, value in given.items() if name in INHERITED}
         if tag in STOPS and given.get("type") != "hidden" and "disabled" not in given:
             self.stops.append((tag, given))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self.inherited = {}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +68,7 @@ def test_no_browser_is_to_remember_what_is_typed(states: list[State]) -> None:
             assert form.get("autocomplete") == "off", state.file
         for tag, given in page.elements:
             typed_in = tag == "textarea" or (tag == "input" and given.get("type") == "text")
-            if typed_in and "readonly" not in given:
+            if typed_in:
                 assert given.get("autocomplete") == "off", state.file
                 assert given.get("spellcheck") == "false", state.file
                 assert given.get("autocorrect") == "off", state.file

@@ -14,7 +14,8 @@ from werkzeug.test import Client, TestResponse
 
 from intake.errors import StoreUnavailable
 from intake.online.deployment import Deployment
-from intake.online.receiving import ArrivingForm, EncodedForm
+from intake.online.encoded_form import EncodedForm
+from intake.online.receiving import ArrivingForm
 from intake.online.refusal import Reason
 from intake.online.settings import Limits
 from intake.online.store import sqlite
@@ -280,6 +281,7 @@ def test_what_was_meant_for_one_mailbox_is_not_done_in_another(
         ({"Origin": "null"}, True),
         ({"Origin": "http://evil.example"}, False),
         ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "same-site"}, False),
     ],
 )
 @pytest.mark.parametrize("path", ["/mailbox", "/mailbox/open", "/receipt"])

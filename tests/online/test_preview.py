@@ -68,6 +68,15 @@ def test_what_is_wrong_is_marked_and_what_is_well_is_not(states: list[State]) ->
         assert b"/failing" not in state.html
 
 
+def test_the_form_is_shown_with_and_without_what_only_custodians_may_read(
+    states: list[State],
+) -> None:
+    by_file = {state.file: state.html.decode() for state in states}
+    for tag in ("en", "my"):
+        assert 'name="reach"' in by_file[f"submit-usual-{tag}.html"]
+        assert 'name="reach"' not in by_file[f"submit-no_custodians-{tag}.html"]
+
+
 def test_a_mailbox_is_shown_with_what_is_in_it(states: list[State]) -> None:
     by_file = {state.file: state.html.decode() for state in states}
     assert by_file["mailbox_open-replies-en.html"].count('class="reply"') >= 1
@@ -110,7 +119,7 @@ def test_the_pages_are_served_on_the_loopback_interface(states: list[State]) -> 
         assert server.server_address[0] == "127.0.0.1"
         index = _get(port, "/").read().decode()
         for state in states:
-            assert f'href="/{state.file}"' in index
+            assert f'href="/{state.file}">{state.tag}</a> {state.weight:,}' in index
         page = _get(port, f"/{states[0].file}")
         assert page.read() == states[0].html
         assert page.headers["Content-Security-Policy"] == states[0].policy

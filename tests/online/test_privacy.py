@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from werkzeug.test import Client
+from werkzeug.test import Client, TestResponse
 
 from intake.age.opening.hybrid import HybridIdentity
 from intake.online.private_logging import PrivateFormatter
@@ -134,14 +134,83 @@ def test_another_site_cannot_end_a_visit(client: Client) -> None:
         {"Sec-Fetch-Mode": "no-cors"},
         {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe"},
+        {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-site"},
     ):
         answer = client.get("/my/leave", headers=headers)
         assert "Clear-Site-Data" not in answer.headers
         assert "Set-Cookie" not in answer.headers
         assert client.get("/my/receipt").status_code == 200
+    looked = client.head("/my/leave")
+    assert {"Clear-Site-Data", "Set-Cookie"}.isdisjoint(looked.headers.keys())
     for site in ("none", "same-origin"):
         headers = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": site}
         assert "Clear-Site-Data" in client.get("/my/leave", headers=headers).headers
+
+
+POSTS = ("submit", "submit?switch=1", "mailbox", "mailbox/open", "mailbox/open?switch=1", "receipt")
+FORM_KINDS = ("multipart/form-data", "application/x-www-form-urlencoded")
+
+
+def post_from_elsewhere(
+    client: Client, path: str, kind: str, headers: dict[str, str]
+) -> TestResponse:
+    return client.post(f"/my/{path}", data={"account": "x"}, content_type=kind, headers=headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "null"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+    ],
+)
+@pytest.mark.parametrize("kind", FORM_KINDS)
+@pytest.mark.parametrize("path", POSTS)
+def test_a_post_of_another_site_changes_no_cookie_and_gets_no_form(
+    scene: Scene, client: Client, path: str, kind: str, headers: dict[str, str]
+) -> None:
+    """Whether the browser keeps the visit's cookie back, or sends it along, also when it is old."""
+    send(client, "စာ")
+    cookie = client.get_cookie("visit")
+    assert cookie is not None
+    later = Client(create_app(scene.deployment(now=NOON + 601)))
+    later.set_cookie("visit", cookie.value)
+    for sender in (Client(client.application), client, later):
+        answer = post_from_elsewhere(sender, path, kind, headers)
+        assert answer.status_code == 403
+        assert "Set-Cookie" not in answer.headers
+        assert "<form" not in answer.text
+    assert client.get("/my/receipt").status_code == 200
+
+
+@pytest.mark.parametrize("kind", FORM_KINDS)
+@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize("headers", [{}, {"Origin": "null"}])
+def test_a_post_that_brought_no_cookie_takes_the_place_of_no_visit(
+    client: Client, path: str, kind: str, headers: dict[str, str]
+) -> None:
+    """Not every browser says that another site sent it, and each keeps the cookie back."""
+    send(client, "စာ")
+    answer = post_from_elsewhere(Client(client.application), path, kind, headers)
+    for cookie in answer.headers.getlist("Set-Cookie"):
+        name, _, rest = cookie.partition("=")
+        client.set_cookie(name, rest.partition(";")[0])
+    assert client.get("/my/receipt").status_code == 200
+
+
+def test_who_had_no_cookie_goes_on_with_one_visit(client: Client) -> None:
+    page = send(client, "စာ", hidden={}).text
+    assert client.get_cookie("visit") is None
+    assert send(client, "စာ", hidden=hidden_fields(page)).status_code == 303
+    assert client.get_cookie("visit2") is None
+    assert client.get("/my/receipt").status_code == 200
+    other = Client(client.application)
+    send(other, "စာ", hidden={})
+    other.get("/my/leave")
+    assert other.get_cookie("visit") is other.get_cookie("visit2") is None
 
 
 def test_nothing_of_a_code_outlives_its_ten_minutes_in_the_cookie(scene: Scene) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+import time
+import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlencode
 
 import pytest
 
-from intake.online.receiving import ArrivingForm, Body, EncodedForm
+from intake.online.encoded_form import EncodedForm
+from intake.online.receiving import ArrivingForm, Body
 from intake.online.refusal import Reason, Refusal
 from tests.support.deployments import BOUNDARY, encode
 
@@ -155,3 +159,47 @@ def test_a_form_without_files_is_unescaped_in_pieces_and_no_escape_is_cut(before
     form.read_fields()
     expected = [("a", b""), ("စာ", words.encode()), ("b", b"%4"), ("c", b"%"), ("d", b"")]
     assert form.fields == expected
+
+
+def test_what_is_unescaped_is_bounded_and_what_fits_comes_back() -> None:
+    data = b"a=" + b"%22" * 600 + b"&b=%E1%80%80" + b"x" * 600
+    for step in (1, 7, 1000, 9999):
+        form = EncodedForm(Body(pieces(data, partial(int, step)), len(data)), fields_size=1000)
+        with pytest.raises(Refusal) as refused:
+            form.read_fields()
+        assert refused.value.reason is Reason.FORM_TOO_LONG
+        assert form.fields[0] == ("a", b'"' * 600)
+        assert form.fields[1][1].startswith("က".encode())
+        assert sum(len(name) + len(value) for name, value in form.fields) <= 1000
+
+
+def test_millions_of_empty_pairs_are_passed_over_quickly() -> None:
+    data = b"a=1" + b"&" * 20_000_000 + b"b=2"
+    form = EncodedForm(Body(pieces(data, lambda: 1 << 20), len(data)), fields_size=1000)
+    begin = time.process_time()
+    form.read_fields()
+    assert time.process_time() - begin < 5
+    assert form.fields == [("a", b"1"), ("b", b"2")]
+
+
+def test_more_fields_than_any_form_has_are_refused() -> None:
+    data = b"&&&a=1" * 2000
+    form = EncodedForm(Body(pieces(data, lambda: 9999), len(data)), fields_size=10_000)
+    with pytest.raises(Refusal) as refused:
+        form.read_fields()
+    assert refused.value.reason is Reason.MALFORMED
+
+
+@pytest.mark.parametrize("filling", [b"%22", b"%", b"&", b'"', b"%E1%80%80", b"+"])
+def test_a_form_without_files_takes_little_more_memory_than_it_may_hold(filling: bytes) -> None:
+    size = 3_000_000
+    data = b"account=" + filling * (size // len(filling))
+    body = Body(pieces(data, lambda: 1 << 20), len(data))
+    form = EncodedForm(body, fields_size=size + 100)
+    tracemalloc.start()
+    try:
+        form.read_fields()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * size

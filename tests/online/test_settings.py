@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -71,11 +72,16 @@ def test_what_the_pages_say_is_read_beside_the_file(tmp_path: Path) -> None:
         (("[store]", '[server]\nhosts = "a"\n[store]'), "server.hosts"),
         (("[store]", "[server]\nport = 80\n[store]"), "server.port"),
         (("[pages]", '[pages]\nleave_to = "javascript:alert(1)"'), "pages.leave_to"),
+        (('organisation = "ကမ္ဘာ"', 'organisation = "  "'), "pages.organisation"),
+        (('"ကမ္ဘာ"', f'"{"x" * 201}"'), "pages.organisation"),
         (("[pages]", '[pages]\nonion = "http://short.onion"'), "pages.onion"),
         (("[pages]", '[pages]\nonion = "ONION/path"'.replace("ONION", ONION)), "pages.onion"),
         (("[pages]", '[pages]\nlanguages = "en"'), "pages.languages"),
         (("[pages]", "[pages]\nwords = 3"), "pages.words"),
-        (("[pages]", '[pages]\nshared_with = "a"'), "pages.shared_with"),
+        (("[pages]", '[pages]\nshared_with = "a"'), "[pages.shared_with]"),
+        (("[pages]", '[pages]\nshared_with.un = "a"'), "[pages.shared_with.un]"),
+        (("[pages]", '[pages]\nshared_with.un = { en = "" }'), "pages.shared_with.un.en"),
+        (("[pages]", "[pages]\nshared_with.un = { en = 3 }"), "pages.shared_with.un.en"),
         (("[pages]", "extra = 1\n[pages]"), "store.extra"),
         (("[keys]", "keys = 3\n[kays]"), "[keys]"),
         (("[keys]", "[keys"), "is not TOML"),
@@ -86,6 +92,68 @@ def test_each_mistake_is_named(tmp_path: Path, change: tuple[str, str], named: s
         read_settings(written(tmp_path, LEAST.replace(*change)))
     assert named in str(refused.value)
     assert "\n" not in str(refused.value).strip()
+
+
+def leaving_to(folder: Path, address: str) -> Path:
+    return written(folder, LEAST + f"leave_to = {json.dumps(address)}\n")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://www.example.org/weather?in=Yangon&x=%20#today",
+        "http://example.org",
+        "http://192.0.2.1:8080/",
+        "http://[2001:db8::1]:80/",
+        f"{ONION}/",
+        "https://localhost:65535/",
+    ],
+)
+def test_leave_goes_to_any_page(tmp_path: Path, address: str) -> None:
+    assert read_settings(leaving_to(tmp_path, address)).pages.leave_to == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://",
+        "https:example.org",
+        "https:///path",
+        "//example.org/",
+        "example.org",
+        "ftp://example.org/",
+        "javascript:alert(1)",
+        "http://[::1",
+        "http://[nothing]/",
+        "https://a.example:99999999/",
+        "https://a.example:0/",
+        "https://a.example:port/",
+        "https://:443/",
+        "https://user@a.example/",
+        "https://user:secret@a.example/",
+        "https://a..example/",
+        "https://-a.example/",
+        "https://a_b.example/",
+        "https://a.example\\@b.example/",
+        "https://a.example/ b",
+        "https://a.example/\tx",
+        "https://a.example/\r\nX: y",
+        "https://a.example/\x00",
+        " https://a.example/",
+        "https://a.example/\n",
+        "https://ကမ္ဘာ.example/",
+        'https://a.example/"x',
+        "https://a.example/" + "x" * 2000,
+    ],
+)
+def test_leave_goes_nowhere_that_is_no_page(tmp_path: Path, address: str) -> None:
+    with pytest.raises(SettingsMistaken, match=r"^The setting pages\.leave_to must be"):
+        read_settings(leaving_to(tmp_path, address))
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    path = written(tmp_path, "\ufeff" + LEAST)
+    assert read_settings(path).pages.organisation == "ကမ္ဘာ"
 
 
 def test_sizes_are_written_with_or_without_units(tmp_path: Path) -> None:

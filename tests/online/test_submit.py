@@ -11,7 +11,9 @@ import os
 import shutil
 import sqlite3
 import time
+import tracemalloc
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import Connection
@@ -356,6 +358,8 @@ def test_a_token_does_not_expire_while_someone_writes(scene: Scene) -> None:
         ({"Origin": "http://["}, False),
         ({"Origin": "ftp://localhost"}, False),
         ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "same-site"}, False),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "null"}, False),
         ({"Sec-Fetch-Site": "same-origin"}, True),
         ({"Sec-Fetch-Site": "none", "Origin": "null"}, True),
     ],
@@ -508,3 +512,31 @@ def test_a_million_characters_come_back_and_cost_little(client: Client, characte
     assert time.process_time() - begin < 20
     escaped = page.split('translate="no">\n', 1)[1].split("</textarea>")[0]
     assert html.unescape(escaped) == character * 1_000_000
+
+
+#: One character that makes every other of its text four bytes wide, as it is sent.
+WIDE = quote("😀").encode()
+
+
+@pytest.mark.parametrize(
+    "field", ["account", "day-day", "place-precision", "questions_seen", "reach", "zzz", "code"]
+)
+def test_a_form_full_of_quotes_costs_a_bounded_amount_of_memory(client: Client, field: str) -> None:
+    """Each becomes five characters, and one wide character would make each of those four bytes."""
+    client.get("/en/submit")
+    body = field.encode() + b"=" + WIDE + b'"' * 4_000_000
+    tracemalloc.start()
+    try:
+        answer = client.post(
+            "/en/submit?switch=1",
+            input_stream=io.BytesIO(body),
+            content_length=len(body),
+            content_type="application/x-www-form-urlencoded",
+            buffered=False,
+        )
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert answer.status_code in {200, 303}
+    # The text, decoded: 16 MB. The page: 20 MB, once in pieces and once whole.
+    assert peak < 25 * len(body)

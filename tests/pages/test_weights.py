@@ -10,11 +10,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser as Chromium
 
+from intake.online.preview_states import preview
+from intake.online.preview_weight import FIRST_VIEW
 from tests.support.deployments import BOUNDARY
 from tests.support.pages import Site, witness_site
 from tests.support.servers import Browser
 
-FIRST_VIEW = 14_600
 VISIT = 45_000
 
 #: What Chromium on a phone sends with a page it asks for.
@@ -47,6 +48,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.mark.parametrize("path", _PAGES)
 def test_the_first_view_of_a_page_comes_without_a_wait(site: Site, lang: str, path: str) -> None:
     assert Phone(site.server).weigh(f"/{lang}{path}") <= FIRST_VIEW
+
+
+def test_the_preview_knows_what_a_page_weighs(site: Site) -> None:
+    states = {(s.page, s.name, s.tag): s.weight for s in preview(site.scene.settings)}
+    for page, path in (("front", "/"), ("keys", "/keys"), ("mailbox", "/mailbox")):
+        for lang in ("en", "my"):
+            weighed = Phone(site.server).weigh(f"/{lang}{path}")
+            assert states[page, "usual", lang] == pytest.approx(weighed, abs=100), page
 
 
 @pytest.mark.parametrize("lang", ["en", "my"])

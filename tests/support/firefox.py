@@ -21,6 +21,7 @@ with warnings.catch_warnings():
     from marionette_driver.by import By
     from marionette_driver.errors import (
         NoSuchElementException,
+        StaleElementException,
         UnexpectedAlertOpen,
         UnknownException,
     )
@@ -114,6 +115,17 @@ class Firefox:
         self._agree()
 
     def seen(self) -> str:
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self._seen()
+            except (StaleElementException, NoSuchElementException):
+                # The page was about to give way to the next.
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.05)
+
+    def _seen(self) -> str:
         fields = self._driver.find_elements(By.CSS_SELECTOR, WRITABLE)
         values = [str(field.get_property("value")) for field in fields]
         text = str(self._found("html").get_property("textContent"))

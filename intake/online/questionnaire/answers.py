@@ -49,7 +49,8 @@ class Answers:
 
     ``given`` and ``consents`` are JSON; ``identifying`` stands in ``identity.age`` and
     nowhere else. ``text`` is ``given`` as a person reads it. ``sensitive`` names those of ``given``
-    that the questionnaire calls so.
+    that the questionnaire calls so, and each identifying one, answered or not: that it was answered
+    is not for everybody.
     """
 
     shown: Shown
@@ -76,7 +77,6 @@ def read_answers(questionnaire: Questionnaire, fields: Fields, language: str) ->
     given: dict[str, object] = {}
     identifying: dict[str, str] = {}
     said: list[str] = []
-    sensitive = []
     for question in questionnaire.questions():
         answer = _READERS[question.kind](question, fields)
         if answer is None:
@@ -86,15 +86,17 @@ def read_answers(questionnaire: Questionnaire, fields: Fields, language: str) ->
             continue
         given[question.id] = answer
         said.append(as_text(question, answer, language))
-        if question.sensitive:
-            sensitive.append(question.id)
     if sum(map(len, identifying.values())) > ANSWERS_CHARACTERS:
         raise Refusal(Reason.REACH_TOO_LONG, field=next(iter(identifying)))
     return Answers(
         shown=Shown(questionnaire.id, questionnaire.sha256),
         given=given,
         identifying=identifying,
-        sensitive=tuple(sensitive),
+        sensitive=tuple(
+            q.id
+            for q in questionnaire.questions()
+            if q.sensitive and (q.identifying or q.id in given)
+        ),
         consents=tuple(
             _consent(consent, fields, language, questionnaire.version)
             for consent in questionnaire.consents
@@ -116,8 +118,9 @@ def _choices(question: Question, fields: Fields) -> list[str] | None:
     """Return what was chosen, in the order in which the form offers it."""
     chosen = [value for value in fields.getlist(question.id) if value]
     offered = [option.id for option in question.options]
-    if len(set(chosen)) != len(chosen) or not set(chosen) <= set(offered):
+    if len(set(chosen)) != len(chosen):
         raise Refusal(Reason.MALFORMED)
+    _check_offered(question.id, chosen, offered)
     return [option for option in offered if option in chosen] or None
 
 
@@ -211,9 +214,16 @@ def _one(
 
 def _chosen(fields: Fields, name: str, offered: Sequence[str]) -> str | None:
     chosen = [value for value in fields.getlist(name) if value.strip()]
-    if len(chosen) > 1 or not set(chosen) <= set(offered):
+    if len(chosen) > 1:
         raise Refusal(Reason.MALFORMED)
+    _check_offered(name, chosen, offered)
     return chosen[0] if chosen else None
+
+
+def _check_offered(name: str, chosen: Sequence[str], offered: Sequence[str]) -> None:
+    """Check that what was chosen can be. A form of before may offer more than that of now."""
+    if not set(chosen) <= set(offered):
+        raise Refusal(Reason.QUESTIONS_CHANGED, field=name)
 
 
 def _number(text: str) -> int | None:

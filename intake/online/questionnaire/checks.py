@@ -65,12 +65,18 @@ def _conditions(questionnaire: Questionnaire) -> Iterator[str]:
         if condition is not None:
             asked = before.get(condition.question)
             offered = set() if asked is None else {option.id for option in asked.options}
-            if not set(condition.options) <= offered:
+            if asked is None:
                 yield (
-                    f"the question {question.id} is shown if something is chosen that no question "
-                    "before it offers."
+                    f"the question {question.id} is shown if something is chosen in "
+                    f"{condition.question}, and no question before it that has choices is called "
+                    "so."
                 )
-            elif asked is not None and not _asked_wherever(question, asked):
+            elif missing := sorted(set(condition.options) - offered):
+                yield (
+                    f"the question {question.id} is shown if {missing[0]} is chosen in "
+                    f"{asked.id}, which does not offer it."
+                )
+            elif not _asked_wherever(question, asked):
                 yield (
                     f"the question {question.id} is asked in a language in which the one that it "
                     f"depends on, {asked.id}, is not."

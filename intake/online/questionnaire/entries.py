@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from intake.errors import SettingsMistaken
-from intake.online.questionnaire.model import Texts
+from intake.online.questionnaire.model import BODY, TEXTS_CHARACTERS, Texts
+from intake.online.witness.languages import BY_TAG
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
 ID_CHARACTERS = "a small letter, then small letters, digits and hyphens, at most 32 in all"
@@ -44,6 +45,7 @@ class Entries:
         value = self._left.pop(name, None)
         if not isinstance(value, str) or not value.strip():
             raise self.mistake(name, "a text in quotes")
+        self.short(name, {"": value})
         return value
 
     def flag(self, name: str) -> bool:
@@ -65,11 +67,16 @@ class Entries:
         if "languages" not in self._left:
             return None
         found = frozenset(self.names("languages"))
+        for tag in sorted(found - BY_TAG.keys()):
+            raise self.mistake("languages", f"of {', '.join(BY_TAG)}; we know no {tag!r}")
         self._languages = [tag for tag in self._languages if tag in found]
         return found
 
-    def texts(self, name: str, *, optional: bool = False) -> Texts:
-        """Take a text for each language; those that are not offered are passed over."""
+    def texts(self, name: str, *, optional: bool = False, of_bodies: bool = False) -> Texts:
+        """Take a text for each language; those that are not offered are passed over.
+
+        One that is not ``of_bodies`` has no place for their names: nobody would put them there.
+        """
         value = self._left.pop(name, {} if optional else None)
         if not isinstance(value, dict) or not all(isinstance(t, str) for t in value.values()):
             raise self.mistake(name, 'a text for each language, such as { en = "Where?" }')
@@ -78,7 +85,21 @@ class Entries:
         for tag in self._languages:
             if not value.get(tag, "").strip():
                 raise self.mistake(name, f"there in every language offered; it lacks {tag}")
-        return {tag: value[tag] for tag in self._languages}
+        texts = self.short(name, {tag: value[tag] for tag in self._languages})
+        return texts if of_bodies else self.of_nobody(name, texts)
+
+    def short(self, name: str, texts: Texts) -> Texts:
+        """Check that no text is too long for a page, and return them."""
+        if any(len(text) > TEXTS_CHARACTERS for text in texts.values()):
+            raise self.mistake(name, f"at most {TEXTS_CHARACTERS} characters long")
+        return texts
+
+    def of_nobody(self, name: str, texts: Texts) -> Texts:
+        """Check that no text waits for the name of a body, and return them."""
+        if any(BODY in text for text in texts.values()):
+            expected = f"without {BODY}, which stands in consents alone, whose label has it too"
+            raise self.mistake(name, expected)
+        return texts
 
     def table(self, name: str) -> Entries | None:
         """Take a table, if it is there."""

@@ -19,6 +19,12 @@ TEXT_CHARACTERS = 500
 LONG_TEXT_CHARACTERS = 10_000
 #: The most characters of a part of a date, a number, or an option's id.
 PART_CHARACTERS = 40
+#: The most characters of a text of the questionnaire itself. Those of consents are sealed with
+#: every account, and all are sent with every form.
+TEXTS_CHARACTERS = 2_000
+
+#: Stands in the texts of a consent for each of those that the deployment shares with.
+BODY = "%(body)s"
 
 
 class Kind(enum.Enum):

@@ -14,6 +14,8 @@ from intake.errors import SettingsMistaken
 from intake.online.questionnaire.checks import check
 from intake.online.questionnaire.entries import ID_CHARACTERS, Entries, is_id
 from intake.online.questionnaire.model import (
+    BODY,
+    TEXTS_CHARACTERS,
     Condition,
     Consent,
     Kind,
@@ -33,9 +35,6 @@ _KINDS = {kind.value: kind for kind in Kind}
 _IDENTIFYING_KINDS = {Kind.TEXT, Kind.LONG_TEXT}
 _KINDS_WITH_OPTIONS = {Kind.CHOICE, Kind.CHOICES, Kind.PLACE}
 
-#: Stands in the texts of a consent for each of those that the deployment shares with.
-BODY = "%(body)s"
-
 
 def read_questionnaire(
     path: Path, languages: Sequence[str], bodies: Mapping[str, Texts]
@@ -51,7 +50,7 @@ def read_questionnaire(
     """
     try:
         data = path.read_bytes()
-        document = tomllib.loads(data.decode("utf-8"))
+        document = tomllib.loads(data.decode("utf-8-sig"))
     except OSError as error:
         raise SettingsMistaken(f"Cannot read {path}: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -83,6 +82,11 @@ def _check_bodies(bodies: Mapping[str, Texts], languages: Sequence[str]) -> None
                 raise SettingsMistaken(
                     f"The setting pages.shared_with.{body} must be there in every language "
                     f"offered; it lacks {tag}."
+                )
+            if len(names[tag]) > TEXTS_CHARACTERS:
+                raise SettingsMistaken(
+                    f"The setting pages.shared_with.{body} is too long; it may have at most "
+                    f"{TEXTS_CHARACTERS} characters."
                 )
 
 
@@ -149,8 +153,8 @@ def _consents(entries: Entries, bodies: Mapping[str, Texts]) -> Iterator[Consent
     """Yield the consent, or one for each body if its label speaks of them."""
     consent = Consent(
         id=entries.id(),
-        label=entries.texts("label"),
-        hint=entries.texts("hint", optional=True),
+        label=entries.texts("label", of_bodies=True),
+        hint=entries.texts("hint", optional=True, of_bodies=True),
         options=_options(entries),
     )
     spoken = [BODY in label for label in consent.label.values()]
@@ -158,13 +162,14 @@ def _consents(entries: Entries, bodies: Mapping[str, Texts]) -> Iterator[Consent
         raise entries.mistake("label", f"with {BODY} in every language or in none")
     entries.end()
     if not any(spoken):
+        entries.of_nobody("hint", consent.hint)
         yield consent
         return
     for body, names in bodies.items():
         yield Consent(
             id=f"{consent.id}-{body}",
-            label=_with(names, consent.label),
-            hint=_with(names, consent.hint),
+            label=entries.short("label", _with(names, consent.label)),
+            hint=entries.short("hint", _with(names, consent.hint)),
             options=consent.options,
         )
 

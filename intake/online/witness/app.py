@@ -7,7 +7,7 @@ from collections.abc import Callable
 from gettext import NullTranslations
 from typing import Any
 
-from flask import Flask, Response, g, request, url_for
+from flask import Flask, Response, g, request, session, url_for
 from flask.typing import ResponseReturnValue
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
@@ -18,7 +18,8 @@ from intake.online.witness import languages, pages, templates
 from intake.online.witness.compression import PLAIN_ERROR, compress
 from intake.online.witness.error_pages import ErrorPages
 from intake.online.witness.foreign import foreign, typed
-from intake.online.witness.guards import AnswerHeaders
+from intake.online.witness.giving_back import pieces
+from intake.online.witness.guards import AnswerHeaders, refuse_foreign_posts
 from intake.online.witness.keys_now import KeysNow
 from intake.online.witness.mailbox import DoorPage
 from intake.online.witness.receipt import ReceiptPage
@@ -53,6 +54,7 @@ def create_app(deployment: Deployment) -> Flask:
     _add_pages(app, deployment)
     choose_language = _chooser(deployment)
     app.before_request(choose_language)
+    app.before_request(_judge_post)
     headers = AnswerHeaders((style, form_style), https=settings.https, onion=settings.pages.onion)
     app.after_request(headers.add)
     app.after_request(_compress)
@@ -79,6 +81,7 @@ def _prepare_templates(app: Flask, deployment: Deployment, **styles: str) -> Non
     )
     environment.filters["foreign"] = foreign
     environment.filters["typed"] = typed
+    environment.filters["pieces"] = pieces
     environment.globals.update(
         **styles,
         organisation=deployment.settings.pages.organisation,
@@ -155,6 +158,17 @@ def _chooser(deployment: Deployment) -> Callable[[], None]:
         g.language = by_tag.get(first) or languages.choose(request.accept_languages, offered)
 
     return choose_language
+
+
+def _judge_post() -> None:
+    """Refuse what another site sent, before any page: its answer changes nothing of a visit."""
+    if request.method != "POST":
+        return
+    try:
+        refuse_foreign_posts(request)
+    except Refusal:
+        session.modified = False
+        raise
 
 
 def _same_page(tag: str) -> str:

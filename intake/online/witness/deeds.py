@@ -12,7 +12,8 @@ from flask import g
 from intake.envelope.account import Kind
 from intake.errors import NothingInForce, StoreUnavailable
 from intake.online.deployment import Deployment
-from intake.online.receiving import ArrivingForm, EncodedForm
+from intake.online.encoded_form import EncodedForm
+from intake.online.receiving import ArrivingForm
 from intake.online.refusal import Reason, Refusal
 from intake.online.sent import Sent, Words
 from intake.online.witness.forms import MailboxForm

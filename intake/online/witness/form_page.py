@@ -1,35 +1,36 @@
 """The form as a page: empty, in another language, or with all that was typed and why it came back.
 
 Whatever a form brought stands on the page that answers it: in the field of its name, or, where this
-questionnaire has no such field any more, in a box to copy from.
+questionnaire has no place for it any more, in a box to copy from (:mod:`.leftover`).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flask import g, render_template, request
+from flask import g, request
 from flask_wtf.csrf import generate_csrf
-from werkzeug.datastructures import MultiDict
 
 from intake.online.deployment import Deployment
 from intake.online.questionnaire.model import (
-    CONSENT_PREFIX,
+    LONG_TEXT_CHARACTERS,
     PART_CHARACTERS,
     Question,
-    Questionnaire,
     Section,
 )
 from intake.online.refusal import Reason, Refusal
-from intake.online.witness.forms import OWN_FIELDS, CodeStamp
+from intake.online.witness import giving_back
+from intake.online.witness.forms import LEFTOVER, CodeStamp
+from intake.online.witness.leftover import Places
+from intake.online.witness.seen import SeenQuestions, Typed, has_consents, without_consents
 from intake.online.witness.upload_times import LINES, upload_times
 from intake.receipt.code import Code
 
-_SEEN_DIGITS = 16
-
-Typed = MultiDict[str, str]
+#: How many times what a field may hold is given back of it, at most. No form lets more be typed.
+_TIMES = 4
+#: What is given back whatever it holds: words that somebody wrote, and must not lose.
+_WHOLE = {"account", LEFTOVER}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,14 @@ class FormPage:
         self._questionnaire = deployment.questionnaire
         self._limits = deployment.settings.limits
         self._stamp = stamp
-        self._seen = questions_seen(deployment.questionnaire)
+        self._seen = SeenQuestions(deployment.questionnaire)
+        # An answer may have been a long text in a form of before, whatever it is in this one.
+        self._most = {
+            name: LONG_TEXT_CHARACTERS if name == q.id else PART_CHARACTERS
+            for q in deployment.questionnaire.questions()
+            for name in q.fields
+        }
+        self._places = Places(deployment.questionnaire)
 
     def render(
         self,
@@ -59,17 +67,30 @@ class FormPage:
         refusal: Refusal | None = None,
         asks_identity: bool,
         switched: bool = False,
-    ) -> str:
-        """Return the page, with everything that was ``typed``."""
+        consents: bool = True,
+    ) -> bytes:
+        """Return the page, with everything that was ``typed``.
+
+        Where the questions have changed that is all but the consents: a tick that was set beside
+        one text is none beside another. So it is without ``consents``: they may be anybody's.
+        """
+        typed = self._cut(typed)
+        changed = refusal is not None and refusal.reason is Reason.QUESTIONS_CHANGED
+        seen = self._seen.next_mark(typed, told=changed)
+        consented = has_consents(typed)
+        typed, leftover = self._places.sort(typed, older=changed or seen != self._seen.mark)
+        if changed or not consents:
+            typed = without_consents(typed)
         parts = list(self._parts(typed, refusal, asks_identity=asks_identity))
-        return render_template(
+        return giving_back.page(
             "submit.html",
             typed_in=typed,
             parts=parts,
-            has_words=bool(typed.get("account")) or any(part.is_open for part in parts),
-            leftover="\n\n".join(self._leftover(typed)),
+            has_words=bool(typed.get("account") or leftover) or any(p.is_open for p in parts),
+            leftover=leftover,
             questionnaire=self._questionnaire,
-            questions_seen=self._seen_next(typed, refusal),
+            questions_seen=seen,
+            consents_dropped=consented and not has_consents(typed),
             asks_identity=asks_identity,
             part_characters=PART_CHARACTERS,
             code=code.reveal(),
@@ -85,18 +106,24 @@ class FormPage:
             sent=2 if request.args.get("sent") == "1" else 1,
         )
 
+    def _cut(self, typed: Typed) -> Typed:
+        """Return ``typed`` without what no field of ours could have held."""
+        most = self._most
+        return Typed(
+            (
+                name,
+                text if name in _WHOLE else text[: _TIMES * most.get(name, LONG_TEXT_CHARACTERS)],
+            )
+            for name, text in typed.items(multi=True)
+        )
+
     def check_seen(self, typed: Typed) -> None:
         """Check that what was answered was asked in these very words.
-
-        What one questionnaire calls identifying, the next may not: nothing of an older form
-        goes on before its witness has seen it in the new one.
 
         Raises:
             Refusal: the questions have changed since the form was opened.
         """
-        answered = any(_is_answered(typed, name) for name in self._questionnaire.fields())
-        changed = typed.get("questions_seen", self._seen) != self._seen
-        if (changed and answered) or any(self._unknown(typed)):
+        if self._seen.were_others(typed):
             raise Refusal(Reason.QUESTIONS_CHANGED)
 
     def _parts(
@@ -115,35 +142,6 @@ class FormPage:
             if shown:
                 yield Part(section, shown, bool(filled) or wrong)
 
-    def _seen_next(self, typed: Typed, refusal: Refusal | None) -> str:
-        """Return which questions the next post was made from: the old ones until that was said."""
-        if refusal is not None and refusal.reason is Reason.QUESTIONS_CHANGED:
-            return self._seen
-        return typed.get("questions_seen") or self._seen
-
-    def _leftover(self, typed: Typed) -> list[str]:
-        """Return the words of answers for which there is no field any more."""
-        return [
-            value for name, value in self._unknown(typed) if not name.startswith(CONSENT_PREFIX)
-        ]
-
-    def _unknown(self, typed: Typed) -> Iterator[tuple[str, str]]:
-        known = self._questionnaire.fields() | OWN_FIELDS
-        for name, value in typed.items(multi=True):
-            if name not in known and value.strip():
-                yield name, value
-
-
-def questions_seen(questionnaire: Questionnaire) -> str:
-    """Return what tells one questionnaire from another, consents and those they name included."""
-    texts = [text for c in questionnaire.consents for text in sorted(c.label.values())]
-    everything = "\n".join((questionnaire.sha256, *texts))
-    return hashlib.sha256(everything.encode("utf-8")).hexdigest()[:_SEEN_DIGITS]
-
 
 def _is_filled(question: Question, typed: Typed) -> bool:
     return any(any(typed.getlist(name)) for name in question.fields)
-
-
-def _is_answered(typed: Typed, name: str) -> bool:
-    return any(value.strip() for value in typed.getlist(name))

@@ -61,11 +61,15 @@ class MailboxForm(FlaskForm):
     attachments = MultipleFileField()
 
 
-#: The fields of an account's form that no questionnaire brings; ``submit`` is what some clients
-#: call the button.
-OWN_FIELDS = frozenset(
-    {"csrf_token", "code", "code_mac", "questions_seen", "account", "attachments", "submit"}
-)
+#: The box of answers that have no field any more, which brings them to the next page. No question
+#: is called so: no id has an underscore.
+LEFTOVER = "leftover_words"
+
+#: The fields of an account's form that nobody fills in; ``submit`` is what some clients call the
+#: button.
+NOTES = frozenset({"csrf_token", "code", "code_mac", "questions_seen", "submit"})
+#: Those that no questionnaire brings.
+OWN_FIELDS = NOTES | {"account", "attachments", LEFTOVER}
 
 FormT = TypeVar("FormT", bound=FlaskForm)
 
@@ -154,6 +158,19 @@ def judge(form: AccountForm, stamp: CodeStamp, *, account_characters: int, visit
     if len(form.account.data or "") > account_characters:
         raise Refusal(Reason.ACCOUNT_TOO_LONG, field="account")
     return code
+
+
+#: What is given back of a code at most, in characters: each digit may stand apart from the next.
+_CODE_CHARACTERS = 200
+
+
+def code_to_show(form: CodeForm | MailboxForm) -> str:
+    """Return the code that stands in a form that comes back.
+
+    Where it was not sent from a page of this visit, none: another site could have filled in a code
+    of its own, and what a witness then writes would be answered to somebody else.
+    """
+    return (form.code.data or "")[:_CODE_CHARACTERS] if form.validate() else ""
 
 
 def typed_code(text: str) -> Code:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 from flask import Response, request
 from werkzeug.http import parse_options_header
 
 from intake.errors import NothingInForce, StoreUnavailable, TooManyMessages
-from intake.online.receiving import ArrivingForm, Body, EncodedForm
+from intake.online.encoded_form import EncodedForm
+from intake.online.receiving import ArrivingForm, Body
 from intake.online.refusal import Reason, Refusal
 from intake.online.settings import Limits
 from intake.online.socket_body import body_reader
 from intake.online.witness.answers import answer_then_drain
-from intake.online.witness.guards import refuse_foreign_posts
+from intake.online.witness.giving_back import turn
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,9 +55,8 @@ class Incoming:
         """Judge the headers, read the fields, and return the form.
 
         Raises:
-            Refusal: it comes from elsewhere, is no form, is too long, or breaks off.
+            Refusal: it is no form, is too long, or breaks off.
         """
-        refuse_foreign_posts(request)
         kind, options = parse_options_header(request.headers.get("Content-Type", ""))
         boundary = options.get("boundary", "")
         encoded = kind == _ENCODED and self._most_encoded > 0
@@ -90,6 +91,10 @@ class Incoming:
     def fields(self) -> list[tuple[str, bytes]]:
         """What was read of the fields, whatever went wrong since."""
         return [] if self._form is None else self._form.fields
+
+    def turn(self) -> contextlib.AbstractContextManager[object]:
+        """Return what waits for a turn to make an answer that gives the fields back."""
+        return turn(sum(len(value) for _, value in self.fields))
 
     def answer(self, response: Response) -> Response:
         """Answer with ``response``, then read on for a while."""

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from werkzeug.datastructures import LanguageAccept
 
+from intake.command_line import counted
 from intake.errors import SettingsMistaken
+from intake.online.witness.translated import lacking, read_catalogue
 
 CATALOGUES = Path(__file__).parent / "locale"
 
@@ -63,15 +63,17 @@ def offered(tags: Sequence[str]) -> tuple[Language, ...]:
     """Return the languages named by ``tags``, in that order; all complete ones if none is named.
 
     Raises:
-        SettingsMistaken: one of them is not known, stands there twice, or is not complete.
+        SettingsMistaken: one of them is not known, stands there twice, or is not complete; or a
+            catalogue is wrong.
     """
     ready = complete()
     for number, tag in enumerate(tags):
         if BY_TAG.get(tag) not in ready or tag in tags[:number]:
             known = ", ".join(language.tag for language in ready)
+            reasons = [f" {reason}" for stem, reason in waiting().items() if stem == tag]
             raise SettingsMistaken(
                 f"The setting pages.languages names {tag!r}; each of these can be offered, once: "
-                f"{known}."
+                f"{known}.{''.join(reasons)}"
             )
     return tuple(BY_TAG[tag] for tag in tags) or ready
 
@@ -83,16 +85,27 @@ def complete() -> tuple[Language, ...]:
 
 
 def _is_complete(tag: str) -> bool:
-    """Return whether every sentence of a catalogue has its translation.
-
-    That it has every sentence of the pages, the tests see to.
-    """
     if tag == _SOURCE:
         return True
-    catalogue = _read(tag)
-    return catalogue is not None and all(
-        message.string and not message.fuzzy for message in catalogue if message.id
-    )
+    catalogue = read_catalogue(_path(tag))
+    return catalogue is not None and not lacking(catalogue)
+
+
+def waiting() -> dict[str, str]:
+    """Return why a language cannot be offered although there is a catalogue of it, by its tag.
+
+    Raises:
+        SettingsMistaken: a catalogue is wrong.
+    """
+    found: dict[str, str] = {}
+    for path in sorted(CATALOGUES.glob("*.po")):
+        catalogue = read_catalogue(path)
+        if path.stem not in BY_TAG:
+            found[path.stem] = f"{path.stem} has a catalogue and no line in our table of languages."
+        elif catalogue is not None and (missing := lacking(catalogue)):
+            count = counted(len(missing), "sentence", "sentences")
+            found[path.stem] = f'{path.stem} lacks {count}, the first: "{missing[0]}"'
+    return found
 
 
 def load_translations(
@@ -103,7 +116,7 @@ def load_translations(
 
 
 def _load(tag: str) -> gettext.NullTranslations:
-    catalogue = _read(tag)
+    catalogue = read_catalogue(_path(tag))
     if catalogue is None:
         return gettext.NullTranslations()
     compiled = io.BytesIO()
@@ -112,12 +125,8 @@ def _load(tag: str) -> gettext.NullTranslations:
     return gettext.GNUTranslations(compiled)
 
 
-def _read(tag: str) -> Catalog | None:
-    path = CATALOGUES / f"{tag}.po"
-    if not path.exists():
-        return None
-    with path.open("rb") as catalogue:
-        return read_po(catalogue, charset="utf-8")
+def _path(tag: str) -> Path:
+    return CATALOGUES / f"{tag}.po"
 
 
 def choose(accepted: LanguageAccept, chosen: Sequence[Language]) -> Language:

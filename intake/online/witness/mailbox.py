@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from intake.online.deployment import Deployment
 from intake.online.refusal import Reason, Refusal
-from intake.online.witness.forms import CodeForm, bind, check_visit, typed_code
+from intake.online.witness.forms import CodeForm, bind, check_visit, code_to_show, typed_code
 from intake.online.witness.incoming import SMALL, Incoming, as_refusal
 from intake.online.witness.lengths import DOOR_PAGE, padded
 from intake.online.witness.open_visit import OpenVisit
@@ -53,10 +53,10 @@ class DoorPage(MethodView):
             arriving = incoming.open()
             form, _ = bind(arriving.fields, CodeForm)
             check_visit(form, visited=visited)
-        except Exception as error:  # noqa: BLE001  # whatever it was, what was typed comes back
+        except Exception as error:  # noqa: BLE001  # whatever it was, it is said here
             refusal = as_refusal(error)
             form, _ = bind(incoming.fields, CodeForm)
-            return incoming.answer(_page(refusal, form.code.data or "", refusal.reason.status))
+            return incoming.answer(_page(refusal, code_to_show(form), refusal.reason.status))
         typed = form.code.data or ""
         try:
             code = typed_code(typed)

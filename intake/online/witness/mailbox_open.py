@@ -19,18 +19,25 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from intake.errors import StoreUnavailable
 from intake.online.deployment import Deployment
+from intake.online.encoded_form import ESCAPED
 from intake.online.mailbox import OpenedReply
-from intake.online.receiving import ESCAPED
 from intake.online.refusal import Reason, Refusal
-from intake.online.witness import foreign
+from intake.online.witness import foreign, giving_back
 from intake.online.witness.deeds import Deeds
-from intake.online.witness.forms import CodeStamp, MailboxForm, bind, check_visit, typed_code
+from intake.online.witness.forms import (
+    CodeStamp,
+    MailboxForm,
+    bind,
+    check_visit,
+    code_to_show,
+    typed_code,
+)
 from intake.online.witness.incoming import SMALL, Incoming, as_refusal
 from intake.online.witness.keys_now import KeysNow
 from intake.online.witness.lengths import ERROR_STEP, MAILBOX_PAGE, REPLIES_ROOM, padded
 from intake.online.witness.mailbox import send_to_door
 from intake.online.witness.open_visit import OpenVisit
-from intake.online.witness.openings import Openings, seen
+from intake.online.witness.openings import NOTE_DIGITS, Openings, seen
 from intake.online.witness.reply_pages import lay_out, unseen
 from intake.online.witness.taking import Taking
 
@@ -157,35 +164,40 @@ class MailboxOpenPage(MethodView):
         # Two tabs share one visit, as in _visit.
         if visit and (asked_code or form.mailbox.data != self._stamp.note(visit.code)):
             visit = None
-        return incoming.answer(self._words_page(form, visit, None))
+        with incoming.turn():
+            page = self._words_page(form, visit, None)
+        return incoming.answer(page)
 
     def _refused(self, refusal: Refusal, visit: OpenVisit | None, incoming: Incoming) -> Response:
         """Show every word that was read, and ask for the code where it is not known any more."""
-        form, _ = bind(incoming.fields, MailboxForm)
-        code = form.code.data or ""
-        if visit is None and not code and refusal.reason is not Reason.OTHER_MAILBOX:
-            visit = OpenVisit.current(self._clock())
-        return incoming.answer(self._words_page(form, visit, refusal))
+        with incoming.turn():
+            form, _ = bind(incoming.fields, MailboxForm)
+            code = form.code.data or ""
+            if visit is None and not code and refusal.reason is not Reason.OTHER_MAILBOX:
+                visit = OpenVisit.current(self._clock())
+            page = self._words_page(form, visit, refusal)
+        return incoming.answer(page)
 
     def _words_page(
         self, form: MailboxForm, visit: OpenVisit | None, refusal: Refusal | None
     ) -> Response:
-        page = render_template(
+        page = giving_back.page(
             "mailbox_refused.html",
+            step=ERROR_STEP,
             refusal=refusal,
             writes=form.action.data in {None, "", "send"} or bool(form.message.data),
             asks_code=visit is None,
-            typed_code=form.code.data or "",
+            typed_code=code_to_show(form),
             message=form.message.data,
             # The page's notes come along, so that a repeat is known as one.
             mailbox=self._stamp.note(visit.code) if visit else "",
-            seen=form.seen.data or "",
+            seen=(form.seen.data or "")[:NOTE_DIGITS],
             csrf_token=generate_csrf(),
             limits=self._limits,
             # Never its own address: Back would lose the words.
             sent=2 if request.args.get("sent") == "1" else 1,
         )
-        return padded(page, ERROR_STEP, refusal.reason.status if refusal else HTTPStatus.OK)
+        return make_response(page, refusal.reason.status if refusal else HTTPStatus.OK)
 
 
 def _page_number(pages: int) -> int:

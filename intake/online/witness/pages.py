@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from intake.online.deployment import Deployment
 from intake.online.refusal import Refusal
 from intake.online.witness import languages
-from intake.online.witness.guards import over_tor
+from intake.online.witness.guards import is_from_here, over_tor
 from intake.online.witness.keys_now import KeysNow
 from intake.online.witness.languages import Language
 
@@ -127,8 +127,8 @@ def _is_meant(request: Request) -> bool:
 
     That could show this address as a picture or in a frame, or link to it.
     """
-    here = request.headers.get("Sec-Fetch-Site", "none") != "cross-site"
-    return here and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+    navigates = request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+    return request.method == "GET" and navigates and is_from_here(request)
 
 
 class LeavePage(MethodView):

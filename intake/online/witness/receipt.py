@@ -18,7 +18,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from intake.envelope.account import Kind
 from intake.errors import CodeMalformed
 from intake.online.deployment import Deployment
-from intake.online.receiving import ArrivingForm, EncodedForm
+from intake.online.encoded_form import EncodedForm
+from intake.online.receiving import ArrivingForm
 from intake.online.refusal import Reason, Refusal
 from intake.online.sent import Sent, Taken, Words
 from intake.online.witness import languages

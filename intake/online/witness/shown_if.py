@@ -13,7 +13,10 @@ from intake.online.questionnaire.model import Condition, Questionnaire
 
 #: A control in which something is filled in. A text shows its placeholder, a space, while it is
 #: empty; a select always has an option chosen.
-_FILLED = 'input:checked:not([value=""]),option:checked:not([value=""]),[placeholder]:not(:placeholder-shown)'
+_FILLED = (
+    'input:checked:not([value=""]),option:checked:not([value=""]),'
+    "[placeholder]:not(:placeholder-shown)"
+)
 
 
 def shown_if_rules(questionnaire: Questionnaire) -> str:

@@ -17,12 +17,19 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from intake.envelope.account import Kind
 from intake.online.deployment import Deployment
+from intake.online.encoded_form import ESCAPED
 from intake.online.questionnaire.answers import read_answers
-from intake.online.receiving import ESCAPED
 from intake.online.refusal import Reason, Refusal
 from intake.online.sent import Sent, Taken, Words
 from intake.online.witness.form_page import FormPage
-from intake.online.witness.forms import AccountForm, CodeStamp, judge, texts
+from intake.online.witness.forms import (
+    LEFTOVER,
+    NOTES,
+    AccountForm,
+    CodeStamp,
+    judge,
+    texts,
+)
 from intake.online.witness.incoming import Incoming, as_refusal
 from intake.online.witness.keys_now import KeysNow
 from intake.online.witness.receipt import Receipt
@@ -47,11 +54,10 @@ class SubmitPage(MethodView):
         self._stamp = CodeStamp(deployment.server_keys.code_mac)
         self._questionnaire = deployment.questionnaire
         self._form = FormPage(deployment, self._stamp)
-        self._identifying = frozenset(
-            q.id for q in self._questionnaire.questions() if q.identifying
-        )
+        # A repair told of an identifying answer would tell its readers that something was said.
+        self._untold = {q.id for q in self._questionnaire.questions() if q.identifying} | {LEFTOVER}
 
-    def get(self) -> str:
+    def get(self) -> bytes:
         """Show an empty form.
 
         Raises:
@@ -90,30 +96,46 @@ class SubmitPage(MethodView):
         )
         self._form.check_seen(typed)
         answers = read_answers(self._questionnaire, typed, g.language.tag)
-        # A repair told of an identifying answer would tell its readers that something was said.
-        told = tuple(name for name in repaired if name not in self._identifying)
+        told = tuple(name for name in repaired if name not in self._untold)
         words = Words(g.language.tag, form.account.data or "", told, answers)
         return self._taking.take(arriving, incoming.length, words, code, Sent(Kind.ACCOUNT)), code
 
     def _refused(self, refusal: Refusal, incoming: Incoming) -> Response:
         """Show the form with every word that was read of it, then read on for a while."""
-        typed, _ = texts(incoming.fields)
-        code = Code.generate() if refusal.reason in _SPENT else self._code_for(typed)
-        page = self._form.render(typed, code, refusal=refusal, asks_identity=self._asks_identity())
+        with incoming.turn():
+            page = self._page(texts(incoming.fields)[0], refusal)
         return incoming.answer(make_response(page, refusal.reason.status))
+
+    def _page(self, typed: MultiDict[str, str], refusal: Refusal | None = None) -> bytes:
+        """Return the form with what was ``typed``.
+
+        What was not sent from a page of this visit may be another site's making. Its words come
+        back to be seen, but neither its code, which somebody else may know, nor a consent.
+        """
+        ours = AccountForm(formdata=typed).validate()
+        spent = refusal is not None and refusal.reason in _SPENT
+        return self._form.render(
+            typed,
+            self._code_for(typed) if ours and not spent else Code.generate(),
+            refusal=refusal,
+            asks_identity=self._asks_identity(),
+            switched=refusal is None,
+            consents=ours,
+        )
 
     def _not_taken(self, incoming: Incoming) -> Response:
         """Show the form in this language with everything that was typed, or answer nothing.
 
-        The code stays only in the visit that it was made in: no other site may give a witness a
-        form with a code that it knows.
+        Where nothing was typed, what comes is the empty form, which is compressed.
         """
-        typed, _ = texts(incoming.open().fields)
+        fields = incoming.open().fields
         if "stay" in request.args:
             return make_response("", HTTPStatus.NO_CONTENT)
-        code = self._code_for(typed) if AccountForm(formdata=typed).validate() else Code.generate()
-        asks = self._asks_identity()
-        page = self._form.render(typed, code, asks_identity=asks, switched=True)
+        if not any(value for name, value in fields if name not in NOTES):
+            empty = redirect(url_for("submit", lang=g.language.tag), 303)
+            return incoming.answer(make_response(empty))
+        with incoming.turn():
+            page = self._page(texts(fields)[0])
         return incoming.answer(make_response(page))
 
     def _asks_identity(self) -> bool:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from intake.envelope.account import Kind
 from intake.online.deployment import Deployment
-from intake.online.receiving import ArrivingForm, EncodedForm
+from intake.online.encoded_form import EncodedForm
+from intake.online.receiving import ArrivingForm
 from intake.online.refusal import Reason, Refusal
 from intake.online.sealing import Sealing, sealing
 from intake.online.sent import Sent, Taken, Words

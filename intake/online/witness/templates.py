@@ -15,6 +15,7 @@ from jinja2 import (
     FileSystemLoader,
     PrefixLoader,
     TemplateSyntaxError,
+    meta,
 )
 
 from intake.errors import SettingsMistaken
@@ -42,26 +43,74 @@ def check_templates(environment: Environment, theirs: Path | None) -> None:
     """Read every template of the folder ``theirs``: a mistake is found now, by who can mend it.
 
     Raises:
-        SettingsMistaken: there is no such folder, or something in it is no template.
+        SettingsMistaken: there is no such folder, something in it is no template, takes in what
+            there is not, or is used by none, as its name may be misspelt.
     """
     if theirs is None:
         return
     if not theirs.is_dir():
         raise SettingsMistaken(f"The setting pages.templates names no folder: {theirs}.")
+    used: set[str | None] = {path.name for path in template_folder().iterdir()}
     for path in sorted(theirs.rglob("*.html")):
-        name = path.relative_to(theirs).as_posix()
-        try:
-            environment.get_template(name)
-        except TemplateSyntaxError as error:
+        used |= _taken_in(environment, path, path.relative_to(theirs).as_posix())
+    if None in used:  # a name that is made when the page is
+        return
+    for path in sorted(theirs.rglob("*")):
+        name = path.relative_to(theirs)
+        if path.is_file() and name.as_posix() not in used and not _is_hidden(name):
             raise SettingsMistaken(
-                f"{path}, line {error.lineno}, is no template: {error.message}."
-            ) from error
-        except UnicodeDecodeError as error:
-            raise SettingsMistaken(f"{path} is not UTF-8: save it as that.") from error
+                f"{path} takes the place of no template of ours, and no other takes it in. Ours "
+                f"are {_names()}."
+            )
+
+
+def _taken_in(environment: Environment, path: Path, name: str) -> set[str | None]:
+    """Return the names of what the template at ``path`` extends, includes or imports."""
+    source = _read(path)
+    try:
+        environment.get_template(name)
+        taken_in = set(meta.find_referenced_templates(environment.parse(source)))
+    except TemplateSyntaxError as error:
+        said = error.message or "it does not end"
+        raise SettingsMistaken(
+            f"{path}, line {error.lineno}, is no template: {said.rstrip('.')}."
+        ) from error
+    there = {None, *environment.list_templates()} - {name}
+    for other in taken_in - there:
+        raise SettingsMistaken(
+            f'{path} takes in "{other}", which is itself or is not there. Ours are {_names()}; '
+            f'where yours has the name, ours is "{OURS}/NAME".'
+        )
+    return taken_in
+
+
+def _names() -> str:
+    return ", ".join(sorted(path.name for path in template_folder().iterdir()))
+
+
+def _is_hidden(name: Path) -> bool:
+    return any(part.startswith(".") for part in name.parts)
 
 
 def style(name: str, theirs: Path | None) -> str:
-    """Return the style sheet ``name``: that of the folder ``theirs``, if it has one."""
+    """Return the style sheet ``name``: that of the folder ``theirs``, if it has one.
+
+    Raises:
+        SettingsMistaken: it cannot be read, or would end before its end.
+    """
     own = None if theirs is None else theirs / name
-    path = own if own is not None and own.exists() else template_folder() / name
-    return path.read_text(encoding="utf-8")
+    if own is None or not own.exists():
+        return _read(template_folder() / name)
+    sheet = _read(own)
+    if "</style" in sheet.lower():
+        raise SettingsMistaken(f"{own} holds </style: it stands within the page, and ends there.")
+    return sheet
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise SettingsMistaken(f"Cannot read {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsMistaken(f"{path} is not UTF-8: save it as that.") from error

@@ -7,6 +7,10 @@ receipt shows or that a mailbox was opened with. Nothing of it is kept on the se
 A cookie that were ``Strict`` would not come with a link on another site, and the new visit would
 take the place of the one that is there. Posts are guarded by the token, and by what their headers
 say (:mod:`intake.online.witness.guards`).
+
+With a post of another site it does not come either, and not every browser says whose post it is.
+So the answer to a post that brought no cookie never sets the visit's: it sets a second one, which
+counts only as long as there is no other.
 """
 
 from __future__ import annotations
@@ -14,13 +18,14 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from flask import request
 from flask.sessions import SecureCookieSession, SessionInterface
 
 from intake.secret import Secret
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
     from flask import Flask, Request, Response
 
 COOKIE = "visit"
+#: What a post that brought no visit is answered with.
+SECOND = "visit2"
 
 #: How long a visit carries a code, in seconds, from the moment it was last used.
 CODE_SECONDS = 600
@@ -67,7 +74,8 @@ class SealedVisits(SessionInterface):
         self._clock = clock
 
     def open_session(self, _app: Flask, request: Request) -> Visit:
-        return Visit(self._open(request.cookies.get(COOKIE, "")), self._clock())
+        name = COOKIE if COOKIE in request.cookies else SECOND
+        return Visit(self._open(request.cookies.get(name, "")), self._clock())
 
     def save_session(
         self,
@@ -77,14 +85,22 @@ class SealedVisits(SessionInterface):
     ) -> None:
         if not session.modified:
             return
-        if not session:
-            response.delete_cookie(
-                COOKIE, secure=self._https, httponly=True, samesite=_SAME_SITE, path="/"
-            )
+        came = {COOKIE, SECOND} & request.cookies.keys()
+        if request.method == "POST" and not came:
+            self._set(response, SECOND, session)
             return
+        self._set(response, COOKIE, session)
+        if SECOND in came:
+            self._set(response, SECOND, {})
+
+    def _set(self, response: Response, name: str, contents: Mapping[str, Any]) -> None:
+        """Set the cookie ``name``, or delete it where there are no ``contents``."""
         response.set_cookie(
-            COOKIE,
-            self._seal(dict(session)),
+            name,
+            self._seal(dict(contents)) if contents else "",
+            # What is over already is deleted (RFC 6265, section 5.3).
+            expires=None if contents else 0,
+            max_age=None if contents else 0,
             secure=self._https,
             httponly=True,
             samesite=_SAME_SITE,

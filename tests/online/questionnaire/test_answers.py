@@ -14,7 +14,7 @@ from intake.online.questionnaire.answers import Answers, read_answers
 from intake.online.questionnaire.checks import MOST_IDENTIFYING
 from intake.online.questionnaire.model import Questionnaire
 from intake.online.refusal import Reason, Refusal
-from tests.support.questionnaires import form, questionnaire
+from tests.support.questionnaires import EVERYTHING, form, questionnaire
 
 
 @pytest.fixture
@@ -142,17 +142,17 @@ LONG = [("how", "x" * 10_001), ("what", "x" * 501), ("where", "x" * 501), ("loca
         ([("reach", "x" * 1001)], Reason.REACH_TOO_LONG, "reach"),
         ([("friend", "x" * 1001)], Reason.REACH_TOO_LONG, "friend"),
         ([("reach", "x" * 600), ("friend", "x" * 401)], Reason.REACH_TOO_LONG, "reach"),
-        ([("saw", "maybe")], Reason.MALFORMED, ""),
-        ([("saw", "yes ")], Reason.MALFORMED, ""),
-        ([("saw", "x" * 41)], Reason.MALFORMED, ""),
-        ([("saw", "Yes")], Reason.MALFORMED, ""),
+        ([("saw", "maybe")], Reason.QUESTIONS_CHANGED, "saw"),
+        ([("saw", "yes ")], Reason.QUESTIONS_CHANGED, "saw"),
+        ([("saw", "x" * 41)], Reason.QUESTIONS_CHANGED, "saw"),
+        ([("saw", "Yes")], Reason.QUESTIONS_CHANGED, "saw"),
         ([("saw", "yes"), ("saw", "no")], Reason.MALFORMED, ""),
         ([("heard", "shots"), ("heard", "shots")], Reason.MALFORMED, ""),
-        ([("heard", "shots"), ("heard", "bells")], Reason.MALFORMED, ""),
-        ([("where-precision", "shots")], Reason.MALFORMED, ""),
-        ([("consent-study", "no")], Reason.MALFORMED, ""),
+        ([("heard", "shots"), ("heard", "bells")], Reason.QUESTIONS_CHANGED, "heard"),
+        ([("where-precision", "shots")], Reason.QUESTIONS_CHANGED, "where-precision"),
+        ([("consent-study", "no")], Reason.QUESTIONS_CHANGED, "consent-study"),
         ([("consent-study", "yes"), ("consent-study", "yes")], Reason.MALFORMED, ""),
-        ([("consent-silence", "yes")], Reason.MALFORMED, ""),
+        ([("consent-silence", "yes")], Reason.QUESTIONS_CHANGED, "consent-silence"),
         *(
             ([(name, "1"), (name, "2")], Reason.MALFORMED, "")
             for name in ("what", "how", "where", "when-day", "when-about", "dead-from", "reach")
@@ -165,6 +165,16 @@ def test_what_is_too_long_twice_or_not_offered_is_refused(
     with pytest.raises(Refusal) as caught:
         read(asked, *fields)
     assert (caught.value.reason, caught.value.field) == (reason, field)
+
+
+def test_what_is_sensitive_does_not_tell_whether_what_identifies_was_answered(
+    tmp_path: Path,
+) -> None:
+    text = EVERYTHING.replace("identifying = true", "identifying = true\nsensitive = true", 1)
+    asked = questionnaire(tmp_path, text)
+    assert read(asked).sensitive == ("reach",)
+    assert read(asked, ("reach", "x")).sensitive == ("reach",)
+    assert read(asked, ("how", "x"), ("friend", "x")).sensitive == ("how", "reach")
 
 
 def test_what_identifies_stands_apart_from_everything_else(asked: Questionnaire) -> None:

@@ -39,6 +39,21 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read.consents[1].label == {"en": "Give it to the Mechanism.", "my": "ယန္တရား ကို ပေးပါ။"}
 
 
+def test_a_text_may_be_long_and_a_hint_of_sharing_names_the_body_too(tmp_path: Path) -> None:
+    long = "?" * 2000
+    shared = EVERYTHING.replace("What was it?", long).replace(
+        'id = "share"\n', 'id = "share"\nhint = { en = "Only %(body)s.", my = "%(body)s သာ" }\n'
+    )
+    read = questionnaire(tmp_path, shared)
+    assert next(read.questions()).label["en"] == long
+    assert [consent.hint.get("en", "") for consent in read.consents] == [
+        "Nobody else gets it.",
+        "Only the Mechanism.",
+        "Only the court.",
+        "",
+    ]
+
+
 def test_its_hash_is_that_of_the_file(tmp_path: Path) -> None:
     first = questionnaire(tmp_path)
     assert len(first.sha256) == 64
@@ -54,6 +69,10 @@ def test_a_file_may_speak_more_languages_than_are_offered(tmp_path: Path) -> Non
     read = questionnaire(tmp_path, languages=["en"], bodies={"iimm": {"en": "the Mechanism"}})
     for question in read.questions():
         assert set(question.label) <= {"en"}
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    assert questionnaire(tmp_path, "\ufeff" + EVERYTHING).id == questionnaire(tmp_path).id
 
 
 def test_the_one_that_comes_with_the_program_is_right_in_both_languages() -> None:
@@ -162,6 +181,10 @@ MISTAKES = {
     "an option twice": (change('id = "no",', 'id = "yes",'), "question saw, options"),
     "no languages": (change('["my"]', "[]"), "question local, languages"),
     "languages that are a text": (change('["my"]', '"my"'), "question local, languages"),
+    "a language that nobody knows": (
+        change('["my"]', '["my", "mm"]'),
+        "question local, languages is missing or wrong; it must be of en, my, shn",
+    ),
     "a language without its text": (change('["my"]', '["en", "my"]'), "question local, label"),
     "a condition that is a text": (
         change('{ question = "saw", any = ["no"] }', '"saw"'),
@@ -177,11 +200,11 @@ MISTAKES = {
     ),
     "a condition on an option that is not there": (
         change('any = ["no"]', 'any = ["no", "maybe"]'),
-        "the question heard is shown if something is chosen that no question before it offers",
+        "the question heard is shown if maybe is chosen in saw, which does not offer it",
     ),
     "a condition on a question that is not there": (
         change('question = "saw"', 'question = "smelt"'),
-        "the question heard is shown if",
+        "the question heard is shown if something is chosen in smelt, and no question before it",
     ),
     "a condition on itself": (
         change('{ question = "saw", any = ["no"] }', '{ question = "heard", any = ["shots"] }'),
@@ -218,6 +241,54 @@ MISTAKES = {
         change('my = "%(body)s ကို', 'my = "သူတို့ကို'),
         "consent share, label is missing or wrong; it must be with %(body)s",
     ),
+    "a hint of a consent about a body that its label does not speak of": (
+        change('en = "Nobody else gets it."', 'en = "%(body)s gets it."'),
+        "consent study, hint is missing or wrong; it must be without %(body)s",
+    ),
+    "an option of a consent about a body": (
+        change('en = "Wait"', 'en = "Ask %(body)s"'),
+        "consent silence, options wait, label is missing or wrong; it must be without %(body)s",
+    ),
+    "a question about a body": (
+        change('en = "What was it?"', 'en = "Did %(body)s ask?"'),
+        "question what, label is missing or wrong; it must be without %(body)s",
+    ),
+    "a hint of a question about a body": (
+        change('en = "As it comes."', 'en = "As %(body)s asks."'),
+        "question how, hint is missing or wrong; it must be without %(body)s",
+    ),
+    "an option about a body": (
+        change('en = "The radio"', 'en = "The radio of %(body)s"'),
+        "question heard, options radio, label is missing or wrong; it must be without %(body)s",
+    ),
+    "a title about a body": (
+        change('en = "The facts"', 'en = "The facts for %(body)s"'),
+        "section facts, title is missing or wrong; it must be without %(body)s",
+    ),
+    "a hint of a section about a body": (
+        change('en = "Only what you want to tell."', 'en = "%(body)s reads it."'),
+        "section facts, hint is missing or wrong; it must be without %(body)s",
+    ),
+    "a version that is too long": (
+        change('version = "1"', f'version = "{"1" * 2001}"'),
+        "the questionnaire everything, version is missing or wrong; it must be at most 2000",
+    ),
+    "a label that is too long": (
+        change("What was it?", "?" * 2001),
+        "question what, label is missing or wrong; it must be at most 2000 characters long",
+    ),
+    "a hint of a consent that is too long": (
+        change("Nobody else gets it.", "?" * 2001),
+        "consent study, hint is missing or wrong; it must be at most 2000 characters long",
+    ),
+    "a consent that is too long with the names in it": (
+        change("Give it to %(body)s.", "%(body)s" * 200),
+        "consent share, label is missing or wrong; it must be at most 2000 characters long",
+    ),
+    "an option that is too long": (
+        change('en = "The radio"', f'en = "{"?" * 2001}"'),
+        "question heard, options radio, label is missing or wrong; it must be at most 2000",
+    ),
     "a consent in one language": (change(', my = "သိမ်းပြီး လေ့လာပါ။"', ""), "consent study, label"),
     "a consent that is given unless it is not": (
         change('id = "study"\n', 'id = "study"\ndefault = true\n'),
@@ -247,6 +318,7 @@ def test_a_mistake_gets_one_sentence_that_names_the_place(tmp_path: Path, name: 
     [
         ({"court": {"en": "the court"}}, "pages.shared_with.court"),
         ({"court": {"en": "the court", "my": " "}}, "it lacks my"),
+        ({"court": {"en": "x" * 2001, "my": "x"}}, "pages.shared_with.court is too long"),
         ({"The Court": {"en": "the court", "my": "x"}}, "'The Court'"),
         ({'"><script>': {"en": "the court", "my": "x"}}, "it must be a small letter"),
     ],
