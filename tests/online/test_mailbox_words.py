@@ -120,3 +120,15 @@ def test_words_that_came_back_are_sent_to_another_address_than_their_own(visitor
         assert action != at
         assert message(answer.text) == WORDS
         at = action
+
+
+def test_a_form_of_another_visit_is_not_offered_to_the_mailbox_that_is_open(
+    scene: Scene, visitor: Visitor
+) -> None:
+    fields = notes(visitor) | {"message": WORDS, "csrf_token": "of nobody"}
+    visitor.open(Code.generate())
+    answer = visitor.post("/mailbox/open", [*fields.items()])
+    assert answer.status_code == Reason.WRONG_TOKEN.status
+    assert message(answer.text) == WORDS
+    assert 'id="code"' in answer.text
+    assert records(scene) == []

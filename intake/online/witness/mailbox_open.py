@@ -159,11 +159,7 @@ class MailboxOpenPage(MethodView):
         if not (form.message.data or "").strip():
             there = redirect(url_for("mailbox_open", lang=g.language.tag), 303)
             return incoming.answer(make_response(there))
-        visit = OpenVisit.current(self._clock())
-        asked_code = bool(form.code.raw_data)
-        # Two tabs share one visit, as in _visit.
-        if visit and (asked_code or form.mailbox.data != self._stamp.note(visit.code)):
-            visit = None
+        visit = None if form.code.raw_data else self._still_open(form)
         with incoming.turn():
             page = self._words_page(form, visit, None)
         return incoming.answer(page)
@@ -173,10 +169,17 @@ class MailboxOpenPage(MethodView):
         with incoming.turn():
             form, _ = bind(incoming.fields, MailboxForm)
             code = form.code.data or ""
-            if visit is None and not code and refusal.reason is not Reason.OTHER_MAILBOX:
-                visit = OpenVisit.current(self._clock())
+            if visit is None and not code:
+                visit = self._still_open(form)
             page = self._words_page(form, visit, refusal)
         return incoming.answer(page)
+
+    def _still_open(self, form: MailboxForm) -> OpenVisit | None:
+        """Return the mailbox that a form is of, if that is the one that is open."""
+        visit = OpenVisit.current(self._clock())
+        # Two tabs share one visit, as in _visit.
+        meant = visit and (form.mailbox.data or "") in {"", self._stamp.note(visit.code)}
+        return visit if meant else None
 
     def _words_page(
         self, form: MailboxForm, visit: OpenVisit | None, refusal: Refusal | None
