@@ -15,6 +15,7 @@ from intake.online.doctor import Finding
 from intake.online.keys_in_force import KeysInForce
 from intake.online.preview_states import preview
 from intake.online.settings import Settings
+from intake.online.status import problems_with_an_unused_state
 from intake.online.witness import languages
 
 
@@ -41,11 +42,14 @@ def _unasked(settings: Settings, keys: KeysInForce, today: dt.date) -> Iterator[
     """Yield which questions no witness sees, although the questionnaire asks them."""
     asked = questionnaire_of(settings.pages, languages.offered(settings.pages.languages))
     identifying = [question.id for question in asked.questions() if question.identifying]
+    # Looking at the keys remembers them: nothing is to be made where a backup is to be restored.
+    if not identifying or problems_with_an_unused_state(settings):
+        return
     try:
         custodians = keys.look(today).custodians
     except IntakeError:  # said already, and nothing is asked at all
         return
-    if identifying and not custodians:
+    if not custodians:
         questions = counted(len(identifying), "question is", "questions are")
         yield (
             f"{questions} asked only where there are custodians, and the epoch in force has none: "
