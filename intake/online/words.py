@@ -33,7 +33,7 @@ def read_words(folder: Path | None, tags: Sequence[str]) -> Mapping[str, str]:
 
 def _read(path: Path) -> str:
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise SettingsMistaken(
             f"Cannot read {path}: {error.strerror}. The folder pages.words needs a file for each "

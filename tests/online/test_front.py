@@ -69,6 +69,13 @@ def test_markdown_becomes_little_html_and_nothing_that_acts(markdown: str, html:
     ) == html.removeprefix("<p>").removesuffix("</p>")
 
 
+def test_words_from_an_editor_that_marks_its_files_are_the_same(tmp_path: Path) -> None:
+    (tmp_path / "en.md").write_bytes(b"\xef\xbb\xbf# Who we are")
+    (tmp_path / "my.md").write_bytes(b"# Who we are")
+    words = read_words(tmp_path, ["en", "my"])
+    assert words["en"] == words["my"]
+
+
 def test_no_words_are_run_as_a_template(scene: Scene, tmp_path: Path) -> None:
     words = written(tmp_path / "words", en="{{ 7 * 7 }}{% if %}", my="က")
     assert "{{ 7 * 7 }}{% if %}" in opened(scene, words=words).get("/en/").text
